@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// FeedSource: what a tick file's name and the configuration say of it: instrument, clock, date and hour.
+//   path  cold
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "adapters/feeds/file_feed.hpp"
+#include "core/base/error.hpp"
+
+namespace thintail {
+
+struct FeedSource {
+  std::string instrument;  // "XAUUSD@oanda"
+  std::string clock;       // name of a clock profile
+  std::int64_t latency_ns = 0;
+};
+
+// Where the rows themselves are in UTC no clock has to be known; otherwise clock_missing is the answer to a name without one.
+enum class RowClock : std::uint8_t { local, utc };
+
+// `options.instrument` and `options.clock` first, then the longest prefix of the name in `options.sources`, then in the built-in ones.
+Result<FeedSource> resolve_source(const std::string& path, const FileFeedOptions& options, RowClock row_clock);
+
+std::string_view file_name(std::string_view path) noexcept;  // without folders
+
+// "20140502" as a whole word of the name, as local midnight; "10h", as the hour.
+std::optional<std::int64_t> midnight_in_name(std::string_view name) noexcept;
+std::optional<int> hour_in_name(std::string_view name) noexcept;
+
+}  // namespace thintail

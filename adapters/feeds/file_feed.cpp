@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adapters/feeds/file_feed.hpp"
+
+#include <algorithm>
+#include <compare>
+#include <limits>
+#include <tuple>
+
+#include "adapters/feeds/tick_file.hpp"
+#include "adapters/feeds/tick_reader.hpp"
+
+namespace thintail {
+namespace {
+
+constexpr std::int64_t kForever = std::numeric_limits<std::int64_t>::max();
+
+// The order of the merged stream: receive time, then instrument, then the order the files were named in.
+struct MergeKey {
+  std::int64_t receive_ns = kForever;
+  InstrumentId instrument = 0;
+  std::size_t file = 0;
+
+  friend auto operator<=>(const MergeKey&, const MergeKey&) = default;
+};
+
+// An open file and the ticks of it that are parsed and not yet handed out.
+struct Lane {
+  MergeKey key;  // of the tick at `at`
+  std::unique_ptr<TickReader> reader;
+  const Tick* at = nullptr;
+  const Tick* end = nullptr;
+  std::int64_t latency_ns = 0;
+};
+
+bool comes_later(const Lane& a, const Lane& b) noexcept { return a.key > b.key; }
+
+// Receive time of a file's first tick; kForever where it holds none and need not (an hour without ticks).
+Result<std::int64_t> first_receive_ns(const TickFile& file) {
+  FeedStats stats;
+  TT_TRY(const auto reader, TickReader::open(file, false, stats));
+  const std::span<const Tick> ticks = reader->next();
+  if (!ticks.empty()) return ticks[0].venue_ns + file.latency_ns;
+  if (reader->error()) return fail(*reader->error());
+  if (file.is_empty) return kForever;
+  if (stats.first_bad_row) {
+    stats.first_bad_row->code = ErrorCode::format_mismatch;
+    return fail(*stats.first_bad_row);
+  }
+  return fail({.code = ErrorCode::no_ticks, .doing = "opening a tick file", .file = file.path, .found = "no row"});
+}
+
+}  // namespace
+
+struct FileFeed::Impl {
+  std::vector<TickFile> files;      // never moved once readers refer to them
+  std::vector<MergeKey> pending;    // files not yet opened, by their first tick, the next one last
+  std::vector<Lane> waiting;        // a heap: open files whose next tick is later than the current one's
+  Lane current;
+  std::int64_t limit_ns = std::numeric_limits<std::int64_t>::min();  // the current file may give ticks received before this
+  std::int64_t last_ns = std::numeric_limits<std::int64_t>::min();
+  bool strict = false;
+  FeedStats stats;
+  std::optional<Error> error;
+  std::uint64_t size_bytes = 0;
+  std::uint64_t closed_bytes = 0;
+
+  bool poll(Event& out) noexcept {
+    for (;;) {
+      if (current.at != current.end) [[likely]] {
+        const std::int64_t receive_ns = current.at->venue_ns + current.latency_ns;
+        if (receive_ns < limit_ns) [[likely]] {
+          last_ns = std::max(last_ns, receive_ns);
+          out = Event::make(last_ns, current.key.instrument, *current.at++);
+          return true;
+        }
+      }
+      if (!advance()) return false;
+    }
+  }
+
+  // Makes the file with the earliest tick the current one and finds how far it may go. False at the end or after an error.
+  bool advance() {
+    if (current.reader && !put_back(std::move(current))) return false;
+    current = {};
+    // A file is opened once its first tick is due, that is when no open file has an earlier one.
+    while (!pending.empty() && (waiting.empty() || pending.back() < waiting.front().key)) {
+      const MergeKey key = pending.back();
+      pending.pop_back();
+      if (!open_lane(key)) return false;
+    }
+    if (waiting.empty()) return false;
+    std::ranges::pop_heap(waiting, comes_later);
+    current = std::move(waiting.back());
+    waiting.pop_back();
+
+    MergeKey rival;
+    if (!waiting.empty()) rival = waiting.front().key;
+    if (!pending.empty()) rival = std::min(rival, pending.back());
+    // On a tie in time the one that is first by instrument and file goes first.
+    const bool wins_tie = rival.receive_ns != kForever && std::tie(current.key.instrument, current.key.file) <
+                                                              std::tie(rival.instrument, rival.file);
+    limit_ns = rival.receive_ns + (wins_tie ? 1 : 0);
+    return true;
+  }
+
+  bool open_lane(const MergeKey& key) {
+    const TickFile& file = files[key.file];
+    auto reader = TickReader::open(file, strict, stats);
+    if (!reader) return stop(std::move(reader).error());
+    Lane lane{.key = key, .reader = std::move(*reader), .latency_ns = file.latency_ns};
+    return put_back(std::move(lane));
+  }
+
+  // Back into the heap under its next tick's key; closed at its end.
+  bool put_back(Lane lane) {
+    if (lane.at == lane.end) {
+      const std::span<const Tick> batch = lane.reader->next();
+      if (batch.empty()) {
+        if (lane.reader->error()) return stop(*lane.reader->error());
+        closed_bytes += files[lane.key.file].size_bytes;
+        return true;
+      }
+      lane.at = batch.data();
+      lane.end = lane.at + batch.size();
+    }
+    lane.key.receive_ns = lane.at->venue_ns + lane.latency_ns;
+    waiting.push_back(std::move(lane));
+    std::ranges::push_heap(waiting, comes_later);
+    return true;
+  }
+
+  bool stop(Error why) {
+    error = std::move(why);
+    pending.clear();
+    waiting.clear();
+    current = {};
+    return false;
+  }
+};
+
+FileFeed::FileFeed(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
+FileFeed::~FileFeed() = default;
+FileFeed::FileFeed(FileFeed&&) noexcept = default;
+
+Result<FileFeed> FileFeed::open(const std::vector<std::string>& paths, const FileFeedOptions& options,
+                                InstrumentTable& instruments) {
+  auto impl = std::make_unique<Impl>();
+  impl->strict = options.strict;
+  impl->files.reserve(paths.size());
+  for (const std::string& path : paths) {
+    TT_TRY(TickFile file, identify_tick_file(path, options, instruments));
+    TT_TRY(const std::int64_t first_ns, first_receive_ns(file));
+    impl->size_bytes += file.size_bytes;
+    if (first_ns != kForever) impl->pending.push_back({first_ns, file.instrument, impl->files.size()});
+    impl->files.push_back(std::move(file));
+  }
+  if (impl->pending.empty()) {
+    return fail({.code = ErrorCode::no_ticks,
+                 .doing = "opening " + std::to_string(paths.size()) + " tick files",
+                 .found = paths.empty() ? "no file" : "only hours without a tick"});
+  }
+  std::ranges::sort(impl->pending, std::greater<>());
+  return FileFeed(std::move(impl));
+}
+
+bool FileFeed::poll(Event& out) noexcept { return impl_->poll(out); }
+const std::optional<Error>& FileFeed::error() const noexcept { return impl_->error; }
+const FeedStats& FileFeed::stats() const noexcept { return impl_->stats; }
+
+double FileFeed::progress() const noexcept {
+  if (impl_->size_bytes == 0) return 1.0;
+  std::uint64_t consumed = impl_->closed_bytes;
+  if (impl_->current.reader) consumed += impl_->current.reader->consumed_bytes();
+  for (const Lane& lane : impl_->waiting) consumed += lane.reader->consumed_bytes();
+  return static_cast<double>(consumed) / static_cast<double>(impl_->size_bytes);
+}
+
+Result<TimeSpan> scan_span(const std::vector<std::string>& paths, const FileFeedOptions& options,
+                           InstrumentTable& instruments) {
+  TT_TRY(FileFeed feed, FileFeed::open(paths, options, instruments));
+  TimeSpan span;
+  Event event;
+  while (feed.poll(event)) {
+    if (span.ticks++ == 0) span.first_ns = event.time_ns;
+    span.last_ns = event.time_ns;
+  }
+  if (feed.error()) return fail(*feed.error());
+  return span;
+}
+
+}  // namespace thintail

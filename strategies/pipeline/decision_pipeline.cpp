@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "strategies/pipeline/decision_pipeline.hpp"
+
+#include <bit>
+#include <cmath>
+
+#include "core/base/assert.hpp"
+
+namespace thintail {
+namespace {
+
+const FeatureSet* features_of(const PipelineOptions& options) {
+  if (options.model == nullptr) return nullptr;
+  const auto set = FeatureSet::find(options.model->sidecar.feature_set);
+  TT_CHECK(set.has_value(), "load_model to have checked the feature set");
+  return *set;
+}
+
+}  // namespace
+
+DecisionPipeline::DecisionPipeline(const Settings& settings, const InstrumentTable& instruments,
+                                   const PipelineOptions& options)
+    : settings_(&settings),
+      instruments_(&instruments),
+      trees_(options.model == nullptr ? nullptr : &options.model->trees),
+      market_(instruments, features_of(options), options.isa, settings.core.instruments_max),
+      gate_(settings, settings.core.instruments_max),
+      books_(settings.core.instruments_max),
+      orders_(kOrdersMax),
+      kind_(settings.strategy.kind),
+      entry_(settings.strategy.entry_cost_multiple),
+      exit_(settings.strategy.exit_cost_multiple),
+      commission_bp_(static_cast<double>(settings.venue.commission_per_million_e9) / 1e9 / 100.0),
+      cooldown_ns_(static_cast<std::int64_t>(settings.strategy.cooldown_ms) * 1'000'000),
+      epoch_(options.epoch) {
+  TT_CHECK(kind_ != StrategyKind::model_edge || trees_ != nullptr, "a model for the model_edge strategy");
+  if (const FeatureSet* set = features_of(options)) mandatory_mask_ = set->mandatory_mask();
+}
+
+void DecisionPipeline::enable(InstrumentId id) {
+  const Instrument& instrument = (*instruments_)[id];
+  market_.enable(id);
+  gate_.enable(id, instrument);
+  const auto quantity = settings_->strategy.quantity.find(instrument.symbol);
+  books_[id].trade_quantity_e9 = quantity == settings_->strategy.quantity.end() ? 0 : quantity->second.e9;
+}
+
+Prediction DecisionPipeline::predict(const Event& input, const FeatureRow& row, const Quote& quote,
+                                     double mid) const noexcept {
+  // A crossed quote costs no negative spread.
+  const double spread = static_cast<double>(quote.buy_e9() - quote.sell_e9());
+  const double cost_bp = mid > 0 ? spread / mid * 1e4 + 2 * commission_bp_ : 0.0;
+  Prediction prediction{input.sequence, market_.features()->digest(row), 0.0f, static_cast<float>(cost_bp),
+                        static_cast<std::uint32_t>(std::popcount(row.defined)), 0, PredictionState::valid, 0};
+  if ((row.defined & mandatory_mask_) != mandatory_mask_) {
+    prediction.state = PredictionState::warming_up;
+    return prediction;
+  }
+  prediction.score = trees_->margin(row.values.data());
+  if (!std::isfinite(prediction.score)) {
+    prediction.score = 0.0f;  // NaN payloads differ between processors; the state says what happened
+    prediction.state = PredictionState::not_finite;
+  }
+  return prediction;
+}
+
+void DecisionPipeline::release(std::uint64_t order_id, std::int64_t quantity_e9) noexcept {
+  Order& order = orders_[(order_id & 0xffff'ffffu) % kOrdersMax];
+  if (order_id == 0 || order.id != order_id) {
+    ++unknown_fills_;  // an answer to an order of another epoch, or a repeated one
+    return;
+  }
+  const std::int64_t released_e9 = std::min(quantity_e9, order.open_e9);
+  Book& book = books_[order.instrument];
+  (order.side == Side::buy ? book.working_buy_e9 : book.working_sell_e9) -= released_e9;
+  order.open_e9 -= released_e9;
+  if (order.open_e9 == 0) order = {};
+}
+
+void DecisionPipeline::on_report(const Event& input) noexcept {
+  const auto report = input.as<Report>();
+  if (report.state == OrderState::accepted) return;
+  release(report.client_order_id, std::numeric_limits<std::int64_t>::max());
+}
+
+void DecisionPipeline::on_session(const Event& input) noexcept {
+  switch (input.as<Session>().state) {
+    case SessionState::journal_lagging: gate_.set_journal_lagging(true); break;
+    case SessionState::journal_caught_up: gate_.set_journal_lagging(false); break;
+    case SessionState::started:
+    case SessionState::stopping:
+    case SessionState::input_ended: break;
+  }
+}
+
+void DecisionPipeline::restore(const Event& input) noexcept {
+  if (market_.is_enabled(input.instrument)) books_[input.instrument].holding.restore(input.as<Position>());
+}
+
+}  // namespace thintail

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+// DecisionPipeline: events in, events out. Quote, bars, features, model, signal, risk gate and positions of every instrument as one pure
+// object: no thread, no I/O, no wall clock. Live, replay, backtest and tests run this and nothing else.
+//   path       hot: on_input(tick)
+//   threads    one
+//   invariant  outputs depend on the inputs and the configuration alone. One input makes at most kOutputsMax outputs. Nothing is allocated
+//              after the instruments are enabled.
+#pragma once
+
+#include <vector>
+
+#include "core/config/settings.hpp"
+#include "core/event/payloads.hpp"
+#include "core/isa/isa.hpp"
+#include "ml/models/tree_ensemble.hpp"
+#include "strategies/pipeline/market_state.hpp"
+#include "strategies/pipeline/probe.hpp"
+#include "strategies/portfolio/portfolio.hpp"
+#include "strategies/risk/risk_gate.hpp"
+#include "strategies/signal/signal_rule.hpp"
+
+namespace thintail {
+
+// Values reach the journal.
+enum class StrategyId : std::uint16_t { none = 0, fade_last_move = 1, model_edge = 2, operator_command = 3 };
+
+struct PipelineOptions {
+  Isa isa = Isa::scalar;
+  std::uint32_t epoch = 1;            // high half of every client order id
+  const LoadedModel* model = nullptr;  // required by StrategyKind::model_edge; must outlive the pipeline
+};
+
+class DecisionPipeline {
+ public:
+  // What the engine keeps free in the events stream before it takes an input (CONTRACTS "Back-pressure").
+  static constexpr std::size_t kOutputsMax = 64;
+  // Bars of one timer may fill this much of an input's outputs; the rest of them is left to flattening.
+  static constexpr std::size_t kTimerBarOutputs = 40;
+
+  // `settings` and `instruments` must outlive the pipeline.
+  DecisionPipeline(const Settings& settings, const InstrumentTable& instruments, const PipelineOptions& options);
+
+  // Allocates what the instrument needs; before its first tick. Cold.
+  void enable(InstrumentId id);
+
+  // Takes an input that already stands in the stream (its sequence and time are final) and appends what it decides to `sink`.
+  template <EventSink Sink, class Probe>
+  TT_HOT void on_input(const Event& input, Sink& sink, Probe& probe) noexcept {
+    switch (input.type) {
+      case EventType::tick: on_tick(input, sink, probe); break;
+      case EventType::fill: on_fill(input, sink); break;
+      case EventType::timer: on_timer(input, sink); break;
+      case EventType::report: on_report(input); break;
+      case EventType::command: on_command(input, sink); break;
+      case EventType::session: on_session(input); break;
+      case EventType::position: restore(input); break;
+      default: break;  // configuration, instruments, models and gaps change nothing here
+    }
+  }
+
+  bool has_forming_minute() const noexcept { return market_.has_forming_minute(); }
+  const MarketState& market() const noexcept { return market_; }
+  const Holding& holding(InstrumentId id) const noexcept { return books_[id].holding; }
+  const RiskGate& gate() const noexcept { return gate_; }
+  std::uint64_t unknown_fills() const noexcept { return unknown_fills_; }
+
+ private:
+  static constexpr std::size_t kFlattenPerInput = 8;
+  static constexpr std::size_t kOrdersMax = 4096;  // power of two; in flight at once
+
+  struct Order {
+    std::uint64_t id = 0;  // 0: free
+    std::int64_t open_e9 = 0;
+    InstrumentId instrument = 0;
+    Side side = Side::none;
+  };
+
+  struct Book {  // what the engine holds and has ordered of one instrument
+    Holding holding;
+    std::int64_t working_buy_e9 = 0;
+    std::int64_t working_sell_e9 = 0;
+    std::int64_t trade_quantity_e9 = 0;  // the position that the strategy takes
+    std::int64_t next_change_ns = std::numeric_limits<std::int64_t>::min();
+    double last_mid = 0;
+
+    Exposure exposure() const noexcept { return {holding.quantity_e9(), working_buy_e9, working_sell_e9}; }
+  };
+
+  template <EventSink Sink, class Probe>
+  TT_HOT void on_tick(const Event& input, Sink& sink, Probe& probe) noexcept {
+    if (!market_.is_enabled(input.instrument)) [[unlikely]] return;
+    const auto tick = input.as<Tick>();
+    const FeatureRow* row = market_.on_tick(input.instrument, tick, input.time_ns,
+                                            [&](InstrumentId id, const ClosedBar& bar) { append_bar(id, bar, input.time_ns, sink); });
+    probe.mark(Stage::features);
+    const Quote& quote = market_.quote(input.instrument);
+    const double mid = quote.mid();
+    Book& book = books_[input.instrument];
+    bool intent = false;
+    if (kind_ == StrategyKind::model_edge) {
+      const Prediction prediction = predict(input, *row, quote, mid);
+      append(sink, input.time_ns, input.instrument, prediction);
+      probe.mark(Stage::model);
+      if (prediction.state == PredictionState::valid) {
+        const int held = direction_of(book.exposure().expected_e9());
+        const Decision decision = with_hysteresis(prediction.score, prediction.cost, held, entry_, exit_);
+        intent = follow(input, book, decision, held, prediction.score, prediction.cost, StrategyId::model_edge, sink);
+      }
+    } else if (kind_ == StrategyKind::fade_last_move) {
+      const double move = book.last_mid > 0 ? mid - book.last_mid : 0.0;
+      const int held = direction_of(book.exposure().expected_e9());
+      const auto score = static_cast<float>(mid > 0 ? -move / mid * 1e4 : 0.0);
+      intent = follow(input, book, fade(move, held), held, score, 0.0f, StrategyId::fade_last_move, sink);
+    }
+    book.last_mid = mid;
+    probe.end(intent);
+  }
+
+  static int direction_of(std::int64_t quantity_e9) noexcept { return (quantity_e9 > 0) - (quantity_e9 < 0); }
+
+  TT_HOT Prediction predict(const Event& input, const FeatureRow& row, const Quote& quote, double mid) const noexcept;
+
+  // Moves the position to what `decision` wants, when it differs from what is held and working. True where an intent went out.
+  template <EventSink Sink>
+  TT_HOT bool follow(const Event& input, Book& book, Decision decision, int held, float score, float cost,
+                     StrategyId strategy, Sink& sink) noexcept {
+    if (decision.direction == held || input.time_ns < book.next_change_ns || book.trade_quantity_e9 == 0) return false;
+    book.next_change_ns = input.time_ns + cooldown_ns_;
+    const std::int64_t expected_e9 = book.exposure().expected_e9();
+    const std::int64_t target_e9 = decision.direction * book.trade_quantity_e9;
+    append(sink, input.time_ns, input.instrument,
+           thintail::Signal{input.sequence, target_e9, expected_e9, score, cost, static_cast<std::uint16_t>(strategy),
+                            static_cast<std::uint16_t>(decision.reason), 0});
+    return order(input, input.instrument, target_e9 - expected_e9, strategy, sink);
+  }
+
+  // Puts a signed quantity through the gate: an Intent or a Reject comes out.
+  template <EventSink Sink>
+  TT_HOT bool order(const Event& input, InstrumentId id, std::int64_t signed_e9, StrategyId strategy, Sink& sink) noexcept {
+    Book& book = books_[id];
+    const Quote& quote = market_.quote(id);
+    const OrderRequest request{id, signed_e9 > 0 ? Side::buy : Side::sell, signed_e9 > 0 ? signed_e9 : -signed_e9,
+                               static_cast<std::uint16_t>(strategy)};
+    Verdict verdict = gate_.judge(request, book.exposure(), quote, input.time_ns);
+    Order& slot = orders_[(order_counter_ + 1) % kOrdersMax];
+    if (verdict.passed() && slot.id != 0) verdict = {RiskRule::open_orders, kOrdersMax, kOrdersMax};
+    if (!verdict.passed()) {
+      append(sink, input.time_ns, id,
+             Reject{input.sequence, verdict.limit, verdict.observed, signed_e9, static_cast<std::uint16_t>(verdict.rule),
+                    request.strategy, 0});
+      return false;
+    }
+    ++order_counter_;
+    slot = {epoch_ << 32 | order_counter_, request.quantity_e9, id, request.side};
+    (request.side == Side::buy ? book.working_buy_e9 : book.working_sell_e9) += request.quantity_e9;
+    gate_.count_order(id, input.time_ns);
+    append(sink, input.time_ns, id,
+           Intent{slot.id, input.sequence, request.side == Side::buy ? quote.buy_e9() : quote.sell_e9(),
+                  request.quantity_e9, request.side, OrderKind::market, request.strategy, 0});
+    return true;
+  }
+
+  template <EventSink Sink>
+  void on_fill(const Event& input, Sink& sink) noexcept {
+    if (!market_.is_enabled(input.instrument)) return;
+    const auto fill = input.as<Fill>();
+    release(fill.client_order_id, fill.last != 0 ? std::numeric_limits<std::int64_t>::max() : fill.quantity_e9);
+    Book& book = books_[input.instrument];
+    book.holding.fill(fill.side, fill.price_e9, fill.quantity_e9, fill.commission_e9);
+    append(sink, input.time_ns, input.instrument, book.holding.to_payload());
+  }
+
+  template <EventSink Sink>
+  void on_timer(const Event& input, Sink& sink) noexcept {
+    market_.on_timer(input.time_ns, kTimerBarOutputs,
+                     [&](InstrumentId id, const ClosedBar& bar) { append_bar(id, bar, input.time_ns, sink); });
+    if (flattening_) flatten(input, sink);
+  }
+
+  template <EventSink Sink>
+  void on_command(const Event& input, Sink& sink) noexcept {
+    switch (input.as<Command>().kind) {
+      case CommandKind::pause: gate_.pause(); break;
+      case CommandKind::resume:
+        gate_.resume();
+        flattening_ = false;
+        break;
+      case CommandKind::kill: gate_.kill(); break;
+      case CommandKind::reset_kill: gate_.reset_kill(); break;
+      case CommandKind::flatten:  // no new risk, then close at market, a few positions an input
+        gate_.pause();
+        flattening_ = true;
+        flatten_next_ = 0;
+        flatten(input, sink);
+        break;
+      case CommandKind::none: break;
+    }
+  }
+
+  template <EventSink Sink>
+  void flatten(const Event& input, Sink& sink) noexcept {
+    for (std::size_t done = 0; flatten_next_ < books_.size() && done < kFlattenPerInput; ++flatten_next_) {
+      const std::int64_t expected_e9 = books_[flatten_next_].exposure().expected_e9();
+      if (expected_e9 == 0) continue;
+      order(input, static_cast<InstrumentId>(flatten_next_), -expected_e9, StrategyId::operator_command, sink);
+      ++done;
+    }
+    if (flatten_next_ == books_.size()) flattening_ = false;
+  }
+
+  void on_report(const Event& input) noexcept;
+  void on_session(const Event& input) noexcept;
+  void restore(const Event& input) noexcept;
+  // Takes up to `quantity_e9` of an order off the working quantities.
+  void release(std::uint64_t order_id, std::int64_t quantity_e9) noexcept;
+
+  template <EventSink Sink>
+  static void append_bar(InstrumentId id, const ClosedBar& bar, std::int64_t time_ns, Sink& sink) noexcept {
+    for (const auto& [side, prices] : {std::pair{QuoteSide::bid, &bar.bid}, std::pair{QuoteSide::ask, &bar.ask}}) {
+      append(sink, time_ns, id,
+             Bar{prices->open_e9, prices->high_e9, prices->low_e9, prices->close_e9, bar.end_s,
+                 Bar::pack(bar.ticks, static_cast<unsigned>(bar.period), side)});
+    }
+  }
+
+  // An output carries its cause's time.
+  template <EventSink Sink, EventPayload P>
+  TT_HOT static void append(Sink& sink, std::int64_t time_ns, InstrumentId id, const P& payload) noexcept {
+    Event event = Event::make(time_ns, id, payload, kFlagOutput);
+    sink.append(event);
+  }
+
+  const Settings* settings_;
+  const InstrumentTable* instruments_;
+  const TreeEnsemble* trees_ = nullptr;
+  MarketState market_;
+  RiskGate gate_;
+  std::vector<Book> books_;
+  std::vector<Order> orders_;
+  StrategyKind kind_;
+  double entry_;
+  double exit_;
+  double commission_bp_;  // of one side, in basis points of notional
+  std::int64_t cooldown_ns_;
+  std::uint64_t mandatory_mask_ = 0;
+  std::uint64_t epoch_;
+  std::uint64_t order_counter_ = 0;
+  std::uint64_t unknown_fills_ = 0;
+  std::size_t flatten_next_ = 0;
+  bool flattening_ = false;
+};
+
+}  // namespace thintail

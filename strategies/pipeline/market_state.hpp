@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// MarketState: what is known of each instrument's market: its quote, forming bars and features. The one path from tick to feature
+// row, taken by the pipeline, the trainer and every backtest.
+//   path       hot: on_tick; warm: on_timer
+//   threads    one
+//   invariant  before a tick at venue time t is used, every bar of its instrument with end <= t has closed (CONTRACTS "Time").
+#pragma once
+
+#include <algorithm>
+#include <limits>
+#include <memory>
+#include <vector>
+
+#include "core/bars/bar_builder.hpp"
+#include "core/event/payloads.hpp"
+#include "core/event/quote.hpp"
+#include "core/instrument/instrument_table.hpp"
+#include "ml/features/feature_engine.hpp"
+
+namespace thintail {
+
+class MarketState {
+ public:
+  // `features` null: quotes and bars only. Nothing is allocated after construction but by enable().
+  MarketState(const InstrumentTable& instruments, const FeatureSet* features, Isa isa, std::size_t instruments_max)
+      : instruments_(&instruments), rows_(instruments_max, Row{BarBuilder(Zone::new_york())}) {
+    if (features != nullptr) features_ = std::make_unique<FeatureEngine>(*features, isa, instruments_max);
+  }
+
+  // Before the instrument's first tick. Cold.
+  void enable(InstrumentId id) {
+    if (rows_[id].enabled) return;
+    rows_[id].enabled = true;
+    enabled_ = std::max<std::size_t>(enabled_, id + 1);
+    if (features_) features_->enable(id, (*instruments_)[id]);
+  }
+
+  bool is_enabled(InstrumentId id) const noexcept { return id < rows_.size() && rows_[id].enabled; }
+
+  // `on_bar(InstrumentId, const ClosedBar&)` sees the bars that this tick closes. Returns the feature row as of the tick, valid until
+  // the next call; null without features. REQUIRES: is_enabled(id).
+  template <class OnBar>
+  TT_HOT const FeatureRow* on_tick(InstrumentId id, const Tick& tick, std::int64_t time_ns, OnBar&& on_bar) {
+    Row& row = rows_[id];
+    const std::int64_t venue_ns = std::max(tick.venue_ns, row.venue_ns);
+    venue_clamps_ += tick.venue_ns < row.venue_ns;
+    row.venue_ns = venue_ns;
+    row.bars.close_until(venue_ns, [&](const ClosedBar& bar) { pass_bar(id, bar, on_bar); });
+    row.bars.add(tick.bid_e9, tick.ask_e9, venue_ns);
+    row.quote = {tick.bid_e9, tick.ask_e9, time_ns};
+    return features_ ? &features_->on_tick(id, tick, venue_ns) : nullptr;
+  }
+
+  // Closes the bars of silent instruments: those with end + grace <= engine time. One call closes at most `outputs_max` / 2 bars' worth
+  // (an instrument's bars stay together); the rest waits for the next timer.
+  template <class OnBar>
+  void on_timer(std::int64_t engine_ns, std::size_t outputs_max, OnBar&& on_bar) {
+    const std::int64_t due_ns = engine_ns - kBarGraceNs;
+    std::size_t budget = outputs_max / 2;
+    for (std::size_t seen = 0; seen < enabled_ && budget >= kBarPeriodCount; ++seen) {
+      if (timer_cursor_ >= enabled_) timer_cursor_ = 0;
+      const auto id = static_cast<InstrumentId>(timer_cursor_++);
+      Row& row = rows_[id];
+      row.bars.close_until(due_ns, [&](const ClosedBar& bar) {
+        pass_bar(id, bar, on_bar);
+        --budget;
+      });
+    }
+  }
+
+  const Quote& quote(InstrumentId id) const noexcept { return rows_[id].quote; }
+  // True while an M1 bar forms: what input's end waits for.
+  bool has_forming_minute() const noexcept {
+    return std::any_of(rows_.begin(), rows_.begin() + static_cast<std::ptrdiff_t>(enabled_),
+                       [](const Row& row) { return row.bars.forming(BarPeriod::m1).ticks != 0; });
+  }
+  std::uint64_t venue_clamps() const noexcept { return venue_clamps_; }
+  const FeatureEngine* features() const noexcept { return features_.get(); }
+
+ private:
+  static constexpr std::int64_t kBarGraceNs = 1'000'000'000;
+
+  struct Row {
+    explicit Row(BarBuilder builder) noexcept : bars(builder) {}
+    Quote quote;
+    std::int64_t venue_ns = std::numeric_limits<std::int64_t>::min();
+    bool enabled = false;
+    BarBuilder bars;
+  };
+
+  template <class OnBar>
+  void pass_bar(InstrumentId id, const ClosedBar& bar, OnBar& on_bar) {
+    if (features_) features_->on_bar(id, bar);
+    on_bar(id, bar);
+  }
+
+  const InstrumentTable* instruments_;
+  std::vector<Row> rows_;
+  std::unique_ptr<FeatureEngine> features_;
+  std::size_t enabled_ = 0;
+  std::size_t timer_cursor_ = 0;
+  std::uint64_t venue_clamps_ = 0;
+};
+
+}  // namespace thintail

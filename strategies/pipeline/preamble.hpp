@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Preamble: what an epoch's events begin with, so that the journal alone (with models by hash) replays: session, configuration, instruments,
+// model, and the positions carried over.
+//   path  cold
+#pragma once
+
+#include <cstring>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/hash.hpp"
+#include "core/config/settings.hpp"
+#include "core/event/payloads.hpp"
+#include "core/instrument/instrument_table.hpp"
+#include "ml/models/tree_ensemble.hpp"
+
+namespace thintail {
+
+struct Preamble {
+  std::uint32_t epoch = 0;
+  std::string config_text;              // canonical TOML of what decisions depend on
+  std::vector<Instrument> instruments;  // by id
+  Sha256Digest model_hash{};
+  bool has_model = false;
+  std::map<InstrumentId, Position> positions;  // carried over from the epoch before
+};
+
+// What a run of these settings begins with. `model` may be null.
+Preamble make_preamble(const Settings& settings, const InstrumentTable& instruments, const LoadedModel* model,
+                       std::uint32_t epoch, std::map<InstrumentId, Position> positions = {});
+
+// The preamble as events, in order; sequences are the sink's to give.
+std::vector<Event> to_events(const Preamble& preamble, std::int64_t time_ns, unsigned flags);
+
+// Collects a preamble from the events of a stream.
+class PreambleReader {
+ public:
+  // True while events belong to the preamble; false for the first one that does not, which is left to the caller.
+  bool take(const Event& event);
+  // Refuses a preamble that lacks its session, text or an instrument's name.
+  Result<Preamble> finish() &&;
+
+ private:
+  Preamble preamble_;
+  std::string text_;
+  std::size_t text_bytes_ = 0;  // of the event being continued
+  Event continued_{};
+  bool session_seen_ = false;
+  bool config_seen_ = false;
+
+  void complete_text();
+};
+
+}  // namespace thintail

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// RiskGate: the last thing before an intent: every order passes all rules or becomes a Reject that names the rule, the limit and what
+// was observed.
+//   path       hot
+//   threads    one
+//   invariant  accept-style: an order passes only where every comparison says yes, so a missing limit, an absent quote or an overflowing
+//              sum refuses. Decides on engine time and integers alone.
+//   source     SEC 15c3-5, EU 2017/589 (RTS 6) articles 12 and 15: the structural part of shared/FAULTS.md section 2
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "core/config/settings.hpp"
+#include "core/event/payloads.hpp"
+#include "core/event/quote.hpp"
+
+namespace thintail {
+
+// Values reach the journal: never renumber, never reuse.
+enum class RiskRule : std::uint16_t {
+  passed = 0,
+  kill_latched = 1,
+  paused = 2,
+  journal_lagging = 3,
+  no_limit = 4,           // no limit configured = refuse
+  no_quote = 5,
+  stale_quote = 6,        // limit and observed in ns
+  crossed_quote = 7,      // limit and observed: bid and ask
+  lot_step = 8,           // the quantity is no positive multiple of the lot step
+  max_order_quantity = 9,
+  max_position = 10,      // working orders included
+  throttle = 11,          // limit: orders a second; observed: ns since the oldest of that many
+  open_orders = 12,       // more orders in flight than can be tracked
+};
+inline constexpr std::size_t kRiskRuleCount = 13;
+std::string_view risk_rule_name(RiskRule rule) noexcept;
+
+struct OrderRequest {
+  InstrumentId instrument;
+  Side side;
+  std::int64_t quantity_e9;
+  std::uint16_t strategy;
+};
+
+// Exposure that the order would add to. Working quantities are positive.
+struct Exposure {
+  std::int64_t position_e9 = 0;
+  std::int64_t working_buy_e9 = 0;
+  std::int64_t working_sell_e9 = 0;
+
+  // What will be held when everything working fills.
+  std::int64_t expected_e9() const noexcept { return position_e9 + working_buy_e9 - working_sell_e9; }
+};
+
+struct Verdict {
+  RiskRule rule;
+  std::int64_t limit;
+  std::int64_t observed;
+  bool passed() const noexcept { return rule == RiskRule::passed; }
+};
+
+class RiskGate {
+ public:
+  RiskGate(const Settings& settings, std::size_t instruments_max) : settings_(&settings), rows_(instruments_max) {}
+
+  // Takes the instrument's limits from the settings. Cold; before its first order.
+  void enable(InstrumentId id, const Instrument& instrument);
+
+  // Judges an order at engine time `now_ns`. Changes nothing: count_order() does, once the order really goes out.
+  TT_HOT Verdict judge(const OrderRequest& order, const Exposure& exposure, const Quote& quote,
+                       std::int64_t now_ns) const noexcept;
+  TT_HOT void count_order(InstrumentId id, std::int64_t now_ns) noexcept;
+
+  void kill() noexcept { killed_ = true; }
+  void reset_kill() noexcept { killed_ = false; }
+  void pause() noexcept { paused_ = true; }
+  void resume() noexcept { paused_ = false; }
+  void set_journal_lagging(bool lagging) noexcept { journal_lagging_ = lagging; }
+  bool is_killed() const noexcept { return killed_; }
+  bool is_paused() const noexcept { return paused_; }
+
+ private:
+  static constexpr std::int64_t kUnset = -1;
+
+  struct Row {
+    std::int64_t lot_step_e9 = 0;
+    std::int64_t max_order_quantity_e9 = kUnset;
+    std::int64_t max_position_e9 = kUnset;
+    std::int64_t max_quote_age_ns = kUnset;
+    std::int64_t orders_per_second = kUnset;
+    std::vector<std::int64_t> order_times_ns = {};  // the last orders_per_second orders, oldest at next_time
+    std::size_t next_time = 0;
+  };
+
+  const Settings* settings_;
+  std::vector<Row> rows_;
+  bool killed_ = false;
+  bool paused_ = false;
+  bool journal_lagging_ = false;
+};
+
+}  // namespace thintail

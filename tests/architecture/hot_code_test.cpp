@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+// What hot code can reach, read from the machine code: no allocation, lock, system call, exception, formatting or libm.
+//
+// Functions marked TT_HOT lie in sections .text.hot. From each of them calls are followed through every object; the way ends
+// at TT_COLD functions (.text.unlikely), which are the exits that hot code may take.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include "tests/architecture/source_tree.hpp"
+
+namespace thintail::architecture {
+namespace {
+
+struct Forbidden {
+  std::string_view pattern;  // of the whole mangled name
+  std::string_view reason;
+};
+
+constexpr Forbidden kForbidden[] = {
+    {"(m|c|re)alloc|free|aligned_alloc|posix_memalign|_Zn[wa].*|_Zd[la].*", "allocates"},
+    {"__cxa_(throw|rethrow|allocate_exception|begin_catch)|_ZSt\\d+__throw_.*|_ZSt\\d+rethrow_exception.*", "throws"},
+    {"__cxa_guard_acquire", "initialises a static under a lock"},
+    {"pthread_.*|_ZNSt(5mutex|18condition_variable|12__condvar).*|sem_.*|mtx_.*", "locks"},
+    {"syscall|read|write|pread|pwrite|open|openat|close|mmap|munmap|madvise|nanosleep|usleep|sched_yield|clock_gettime|"
+     "gettimeofday|time|io_uring_.*",
+     "calls the system"},
+    {".*printf|puts|_ZN3fmt.*|_ZN6spdlog.*|_ZNSo.*|_ZStls.*", "formats"},
+    {"_ZNSt7__cxx1112basic_string.*|_ZNSt13unordered_map.*", "handles std::string"},
+    {"(exp|exp2|exp10|expm1|log|log2|log10|log1p|pow|sin|cos|tan|sinh|cosh|tanh|asin|acos|atan|atan2|erf|cbrt|hypot|fmod)f?",
+     "calls libm, which differs between machines"},
+    {"__(u?div|u?mod)ti[34]", "divides 128-bit integers"},
+};
+
+// Symbol to reason: what hot code may reach all the same.
+const std::map<std::string, std::string>& exceptions() {
+  static const std::map<std::string, std::string> kExceptions = {};
+  return kExceptions;
+}
+
+std::string reason_against(const std::string& symbol) {
+  static const std::vector<std::pair<std::regex, std::string>> kPatterns = [] {
+    std::vector<std::pair<std::regex, std::string>> patterns;
+    for (const auto& [pattern, reason] : kForbidden) patterns.emplace_back(std::string(pattern), std::string(reason));
+    return patterns;
+  }();
+  if (exceptions().contains(symbol)) return {};
+  for (const auto& [pattern, reason] : kPatterns) {
+    if (std::regex_match(symbol, pattern)) return reason;
+  }
+  return {};
+}
+
+struct Function {
+  bool is_hot = false;
+  bool is_cold = false;
+  std::set<std::string> calls;
+};
+
+using Program = std::map<std::string, Function>;
+
+// "_Zfoo.cold" and "_Zfoo.constprop.0" are parts and variants of _Zfoo, and judged with it.
+std::string base_name(std::string_view symbol) { return std::string(symbol.substr(0, symbol.find('.', 1))); }
+
+// Adds the functions of one object and what they call.
+void read_object(const fs::path& object, Program& program) {
+  std::istringstream lines(run("objdump -dr --no-show-raw-insn " + quoted(object) + " 2>/dev/null").output);
+  std::string section;
+  Function* function = nullptr;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("Disassembly of section ")) {
+      section = line.substr(23);
+      function = nullptr;
+    } else if (!line.empty() && std::isxdigit(static_cast<unsigned char>(line[0])) != 0 && line.ends_with(">:")) {
+      const auto name = line.substr(line.find('<') + 1, line.size() - line.find('<') - 3);
+      function = &program[base_name(name)];
+      if (section.starts_with(".text.hot")) function->is_hot = true;
+      // A split-off cold part belongs to its function; a whole function there is TT_COLD.
+      if (section.starts_with(".text.unlikely") && !name.contains(".cold")) function->is_cold = true;
+    } else if (function != nullptr) {
+      // Calls within a section carry no relocation: "call 4a0 <_Zfoo>". Jumps inside a function name it with an offset.
+      auto at = line.find("R_X86_64_");
+      if (at != std::string::npos) {
+        const auto begin = line.find_first_not_of(" \t", line.find_first_of(" \t", at));
+        const auto target = line.substr(begin);
+        // A constant of the text, not code: .rodata and the like.
+        if (target.starts_with(".")) continue;
+        function->calls.insert(base_name(target.substr(0, target.find_first_of("+-@"))));
+      } else if ((line.contains("\tcall ") || line.contains("\tjmp ")) && line.ends_with(">")) {
+        const auto target = line.substr(line.rfind('<') + 1, line.size() - line.rfind('<') - 2);
+        if (!target.contains("+0x")) function->calls.insert(base_name(target));
+      }
+    }
+  }
+}
+
+void follow(const Program& program, const std::string& name, std::vector<std::string>& way, std::set<std::string>& seen,
+            Violations& found) {
+  const auto reason = reason_against(name);
+  if (!reason.empty()) {
+    found.push_back(fmt::format("{} -> {}: {}", fmt::join(way, " -> "), name, reason));
+    return;
+  }
+  const auto function = program.find(name);
+  if (function == program.end() || function->second.is_cold || !seen.insert(name).second) return;
+  way.push_back(name);
+  for (const auto& called : function->second.calls) follow(program, called, way, seen, found);
+  way.pop_back();
+}
+
+struct HotCode {
+  std::size_t functions = 0;
+  Violations violations;
+};
+
+HotCode hot_code(const fs::path& folder) {
+  Program program;
+  for (const auto* floor : {"core", "shm", "ml", "strategies", "adapters"}) {
+    if (!fs::is_directory(folder / floor)) continue;
+    for (const auto& entry : fs::recursive_directory_iterator(folder / floor)) {
+      if (entry.path().extension() == ".o") read_object(entry.path(), program);
+    }
+  }
+  HotCode result;
+  std::set<std::string> seen;
+  for (const auto& [name, function] : program) {
+    if (!function.is_hot) continue;
+    ++result.functions;
+    std::vector<std::string> way;
+    follow(program, name, way, seen, result.violations);
+  }
+  return result;
+}
+
+bool is_optimised() {
+  return cmake_value("CMAKE_BUILD_TYPE") == "Release" && cmake_value("THINTAIL_SANITIZE").empty();
+}
+
+TEST(HotCode, reaches_nothing_that_blocks_allocates_or_throws) {
+  if (!is_optimised()) GTEST_SKIP() << "hot sections exist only in optimised builds";
+  const auto code = hot_code(binary_root());
+  ASSERT_GT(code.functions, 0u) << "no hot function found: are the libraries built?";
+  std::string text = listed(code.violations);
+  EXPECT_TRUE(code.violations.empty()) << run("printf '%s' " + quoted(text) + " | c++filt").output;
+}
+
+// Compiles `text` as an object of a planted build folder and judges it.
+HotCode judged(const std::string& text) {
+  const PlantedTree tree;
+  tree.write("shm/a/a.cpp", "#include <cstdlib>\n#include <string>\n#include <mutex>\n#include <cmath>\n"
+                            "[[gnu::cold, gnu::noinline]] int cold(int x) { return std::rand() + *new int(x); }\n"
+                            "[[gnu::noinline]] int warm(int x) { return *new int(x); }\n" + text);
+  const auto ran = run(fmt::format("cd {} && {} -std=c++23 -O3 -fno-math-errno -c shm/a/a.cpp -o shm/a/a.cpp.o",
+                                   quoted(tree.root()), quoted(compiler())));
+  EXPECT_EQ(ran.status, 0);
+  return hot_code(tree.root());
+}
+
+TEST(HotCode, clean_hot_code_passes_and_may_leave_to_cold_code) {
+  const auto code = judged("[[gnu::hot]] int hot(int x) { return x > 5 ? cold(x) : x * 3; }\n");
+  EXPECT_EQ(code.functions, 1u);
+  EXPECT_TRUE(code.violations.empty()) << listed(code.violations);
+}
+
+TEST(HotCode, each_planted_offence_is_found) {
+  const std::vector<std::string> kBodies = {
+      "[[gnu::hot]] int* hot(int x) { return new int(x); }\n",
+      "[[gnu::hot]] void* hot(std::size_t n) { return std::malloc(n); }\n",
+      "[[gnu::hot]] int hot(int x) { if (x > 5) throw x; return x; }\n",
+      "[[gnu::hot]] char hot(const std::string& s, std::size_t i) { return s.at(i); }\n",
+      "std::mutex m;\n[[gnu::hot]] int hot(int x) { std::scoped_lock l(m); return x; }\n",
+      "[[gnu::hot]] double hot(double x) { return std::exp(x); }\n",
+      "[[gnu::hot]] int hot(int x) { return warm(x) + 1; }\n",
+      "int make();\n[[gnu::hot]] int hot() { static const int kOnce = make(); return kOnce; }\n",
+      "[[gnu::hot]] __int128 hot(__int128 a, __int128 b) { return a / b; }\n",
+  };
+  for (const auto& body : kBodies) EXPECT_GE(judged(body).violations.size(), 1u) << body;
+}
+
+// Targets built without exceptions, by their CMakeLists.txt: nothing of ours may throw there.
+TEST(HotCode, hot_targets_contain_no_throw) {
+  if (!is_optimised()) GTEST_SKIP() << "read from optimised builds";
+  static const std::regex kHotTarget(R"(thintail_library\s*\(\s*(\w+)[^)]*\bHOT\b[^)]*\))");
+  std::size_t objects = 0;
+  for (const auto& file : files_of(source_root(), {"CMakeLists.txt"})) {
+    const auto text = text_of(source_root() / file);
+    std::smatch match;
+    if (!std::regex_search(text, match, kHotTarget)) continue;
+    const auto folder = binary_root() / fs::path(file).parent_path();
+    if (!fs::is_directory(folder)) continue;
+    for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+      if (entry.path().extension() != ".o") continue;
+      ++objects;
+      const auto symbols = run("nm -u " + quoted(entry.path())).output;
+      EXPECT_FALSE(symbols.contains(" __cxa_throw\n")) << entry.path() << " throws";
+    }
+  }
+  EXPECT_GT(objects, 0u);
+}
+
+}  // namespace
+}  // namespace thintail::architecture

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// `thintail config show|check`: the settings in force, and where each came from.
+#include <fmt/format.h>
+
+#include "core/config/config.hpp"
+#include "core/config/demo_settings.hpp"
+#include "tools/thintail/commands.hpp"
+#include "tools/thintail/run_options.hpp"
+
+namespace thintail {
+namespace {
+
+struct ConfigArguments {
+  RunOptions run;
+  bool origin = false;
+  bool demo = false;
+};
+
+Result<ExitCode> show_config(const ConfigArguments& arguments) {
+  TT_TRY(const Config config, arguments.run.load(arguments.demo ? demo_settings() : Settings{}));
+  fmt::print("{}", show(config, arguments.origin));
+  return ExitCode::ok;
+}
+
+}  // namespace
+
+void add_config(CLI::App& app, Action& chosen) {
+  auto* command = app.add_subcommand("config", "The settings in force");
+  command->require_subcommand(1);
+  auto* show_command = command->add_subcommand("show", "Print every setting as TOML");
+  auto arguments = std::make_shared<ConfigArguments>();
+  show_command->add_flag("--origin", arguments->origin, "Say where each setting came from");
+  show_command->add_flag("--demo", arguments->demo, "Start from the demo's embedded defaults");
+  arguments->run.add_config_to(*show_command);
+  show_command->callback([arguments, &chosen] { chosen = [arguments] { return show_config(*arguments); }; });
+}
+
+}  // namespace thintail

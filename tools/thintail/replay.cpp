@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+// `thintail replay`: recorded ticks through the whole pipeline, or a journal through it again and compared with itself.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <filesystem>
+
+#include "adapters/feeds/paced_source.hpp"
+#include "adapters/journal/journal_reader.hpp"
+#include "core/config/demo_settings.hpp"
+#include "strategies/backtest/backtest.hpp"
+#include "strategies/backtest/replayer.hpp"
+#include "strategies/backtest/run_comparison.hpp"
+#include "tools/report/bar_dump.hpp"
+#include "tools/report/report_text.hpp"
+#include "tools/thintail/commands.hpp"
+#include "tools/thintail/run_options.hpp"
+
+namespace thintail {
+namespace {
+
+struct ReplayArguments {
+  RunOptions run;
+  std::vector<std::string> inputs;
+  std::string speed = "max";
+  std::string dump_bars;
+  std::string period = "M1";
+  std::string compare;
+  bool json = false;
+};
+
+// The events of a journal's last run, from its Session{started} on.
+class LastRun {
+ public:
+  static Result<LastRun> open(const std::string& path) {
+    TT_TRY(JournalReader first, JournalReader::open(path));
+    std::uint64_t start = 0;
+    Event event;
+    while (first.poll(event)) {
+      if (event.type == EventType::session && event.as<Session>().state == SessionState::started) start = event.sequence;
+    }
+    if (first.error()) return fail(*first.error());
+    TT_TRY(JournalReader reader, JournalReader::open(path));
+    return LastRun(std::move(reader), start);
+  }
+
+  bool next(Event& event) {
+    while (reader_.poll(event)) {
+      if (event.sequence >= start_) return true;
+    }
+    return false;
+  }
+
+ private:
+  LastRun(JournalReader reader, std::uint64_t start) : reader_(std::move(reader)), start_(start) {}
+  JournalReader reader_;
+  std::uint64_t start_;
+};
+
+bool is_journal(const std::string& path) {
+  std::error_code ignored;
+  return path.ends_with(".ttj") || std::filesystem::is_directory(path, ignored);
+}
+
+void print_difference(const EventDifference& difference) {
+  fmt::print("first difference: event {} {}{}\n  recorded {}\n  replayed {}\n", difference.sequence, difference.what,
+             difference.field.empty() ? "" : " in " + difference.field,
+             difference.recorded.empty() ? "-" : difference.recorded,
+             difference.replayed.empty() ? "-" : difference.replayed);
+}
+
+Error differs(const EventDifference& difference, const std::string& journal) {
+  return {.code = ErrorCode::replay_differs,
+          .doing = fmt::format("event {} {}", difference.sequence, difference.what),
+          .file = journal,
+          .field = difference.field,
+          .expected = difference.recorded.empty() ? "no event" : difference.recorded,
+          .found = difference.replayed.empty() ? "no event" : difference.replayed};
+}
+
+Result<ExitCode> replay_ticks(const ReplayArguments& arguments) {
+  TT_TRY(const Config config, arguments.run.load(demo_settings()));
+  const Settings& settings = config.settings;
+  TT_TRY(const Isa isa, isa_from_name(settings.core.isa));
+  TT_TRY(InstrumentTable instruments, configured_instruments(settings));
+  TT_TRY(const auto model, configured_model(settings));
+  TT_TRY(FileFeed feed, FileFeed::open(arguments.inputs, arguments.run.feed_options(settings), instruments));
+  TT_TRY(PacedSource source, PacedSource<FileFeed>::create(feed, arguments.speed));
+  BarPeriod period{};
+  if (!bar_period_from_name(arguments.period, period)) {
+    return fail({.code = ErrorCode::usage, .doing = "reading --period", .expected = "M1, M5, M15, M30, H1, H4 or D1",
+                 .found = '"' + printable(arguments.period) + '"'});
+  }
+  std::optional<BarDump> dump;
+  if (!arguments.dump_bars.empty()) {
+    TT_TRY(BarDump created, BarDump::create(arguments.dump_bars, period, instruments));
+    dump.emplace(std::move(created));
+  }
+  std::optional<LastRun> recorded;
+  std::optional<RunComparison> comparison;
+  if (!arguments.compare.empty()) {
+    TT_TRY(LastRun opened, LastRun::open(arguments.compare));
+    recorded.emplace(std::move(opened));
+    comparison.emplace([&](Event& event) { return recorded->next(event); });
+  }
+
+  RunReport report(instruments);
+  const auto start = std::chrono::steady_clock::now();
+  const BacktestResult result = run_backtest(source, settings, instruments, {isa, 1, model ? &*model : nullptr},
+                                             [&](const Event& event) {
+                                               report.add(event);
+                                               if (dump) dump->add(event);
+                                               if (comparison) comparison->add(event);
+                                             });
+  const double wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (feed.error()) return fail(*feed.error());
+  if (report.count(EventType::tick) == 0) {
+    return fail({.code = ErrorCode::no_ticks, .doing = "replaying", .file = arguments.inputs.front()});
+  }
+  if (dump) TT_TRY_VOID(dump->finish());
+
+  ReportInput input;
+  input.title = "Replay";
+  input.source = arguments.inputs.size() == 1 ? arguments.inputs.front() : fmt::format("{} files", arguments.inputs.size());
+  input.strategy = strategy_text(settings, model ? &*model : nullptr);
+  input.run = &report;
+  input.feed = feed.stats();
+  input.isa = isa_name(isa);
+  input.decision_hash = result.decision_hash;
+  input.hashed_outputs = result.outputs;
+  input.wall_s = wall_s;
+  fmt::print("{}", arguments.json ? report_json(input) : report_text(input));
+  if (comparison) {
+    if (const auto& difference = comparison->finish()) return fail(differs(*difference, arguments.compare));
+    if (!arguments.json) fmt::print("\nequal to {}: {} events\n", arguments.compare, grouped(comparison->compared()));
+  }
+  return ExitCode::ok;
+}
+
+Result<ExitCode> replay_recorded(const ReplayArguments& arguments) {
+  TT_TRY(const Config config, arguments.run.load(demo_settings()));
+  TT_TRY(const Isa isa, isa_from_name(config.settings.core.isa));
+  for (const std::string& path : arguments.inputs) {
+    TT_TRY(JournalReader reader, JournalReader::open(path));
+    const auto start = std::chrono::steady_clock::now();
+    TT_TRY(const ReplayResult result,
+           replay_journal([&](Event& event) { return reader.poll(event); }, {isa, arguments.run.model}));
+    const double wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    if (reader.error()) return fail(*reader.error());
+    if (result.difference) {
+      if (!arguments.json) print_difference(*result.difference);
+      return fail(differs(*result.difference, path));
+    }
+    if (arguments.json) {
+      fmt::print(
+          "{{\"schema\":\"thintail-replay/1\",\"journal\":\"{}\",\"events\":{},\"inputs\":{},\"outputs_compared\":{},"
+          "\"epochs\":{},\"equal\":true,\"decision_hash\":\"{}\",\"isa\":\"{}\",\"wall_s\":{:.3f}}}\n",
+          printable(path, 4096), result.events, result.inputs, result.outputs_compared, result.epochs,
+          to_hex(result.decision_hash), isa_name(isa), wall_s);
+    } else {
+      fmt::print("{}: {} events, {} inputs replayed, {} outputs equal byte for byte, {} epoch{}\n  decision hash {}\n",
+                 path, grouped(result.events), grouped(result.inputs), grouped(result.outputs_compared), result.epochs,
+                 result.epochs == 1 ? "" : "s", to_hex(result.decision_hash));
+    }
+  }
+  return ExitCode::ok;
+}
+
+Result<ExitCode> replay(const ReplayArguments& arguments) {
+  std::size_t journals = 0;
+  for (const std::string& path : arguments.inputs) journals += is_journal(path);
+  if (journals != 0 && journals != arguments.inputs.size()) {
+    return fail({.code = ErrorCode::usage, .doing = "replaying", .expected = "either tick files or journals",
+                 .found = "both"});
+  }
+  if (journals == 0) return replay_ticks(arguments);
+  // A journal is always held against itself; naming another one compares nothing that this would not.
+  if (!arguments.compare.empty() && arguments.inputs != std::vector{arguments.compare}) {
+    return fail({.code = ErrorCode::usage, .doing = "replaying a journal with --compare",
+                 .expected = "the same journal (two journals are compared by the ticks that made them)",
+                 .found = arguments.compare});
+  }
+  return replay_recorded(arguments);
+}
+
+}  // namespace
+
+void add_replay(CLI::App& app, Action& chosen) {
+  auto* command = app.add_subcommand("replay", "Recorded ticks, or a journal, through the whole pipeline");
+  auto arguments = std::make_shared<ReplayArguments>();
+  command->add_option("FILE|JOURNAL", arguments->inputs, "Tick files (merged by time), or journals")->required();
+  command->add_option("--speed", arguments->speed, "max, or a multiple of real time such as 1x or 10x");
+  command->add_option("--dump-bars", arguments->dump_bars, "Write closed bars to this CSV file");
+  command->add_option("--period", arguments->period, "Period of the dumped bars: M1 M5 M15 M30 H1 H4 D1");
+  command->add_option("--compare", arguments->compare, "Journal whose events must equal this run's; exit 2 where not");
+  command->add_flag("--json", arguments->json, "Report as JSON");
+  arguments->run.add_config_to(*command);
+  arguments->run.add_ticks_to(*command);
+  arguments->run.add_model_to(*command);
+  command->footer(ticks_help());
+  command->callback([arguments, &chosen] { chosen = [arguments] { return replay(*arguments); }; });
+}
+
+}  // namespace thintail

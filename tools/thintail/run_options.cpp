@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/thintail/run_options.hpp"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "core/time/clock_profile.hpp"
+
+namespace thintail {
+
+void RunOptions::add_config_to(CLI::App& command) {
+  command.add_option("--config", config_path, "Configuration file (TOML); see thintail.toml");
+  command.add_option("--set", sets, "One setting over file and environment, e.g. --set strategy.cooldown_ms=500")
+      ->type_name("SECTION.KEY=VALUE");
+}
+
+void RunOptions::add_ticks_to(CLI::App& command) {
+  command.add_option("--clock", clock, "Clock profile of the files' local times, e.g. utc, utc-5, new-york");
+  command.add_option("--format", format, "Format of the files instead of detecting it");
+  command.add_option("--instrument", instrument, "Instrument of the files, e.g. XAUUSD@oanda, instead of from their names");
+  command.add_flag("--strict", strict, "Refuse bad rows, crossed quotes and backward times instead of counting them");
+}
+
+void RunOptions::add_model_to(CLI::App& command) {
+  command.add_option("--model", model, "XGBoost model (JSON) with its .features.toml beside it: strategy model_edge");
+  command.add_option("--isa", isa, "Instruction set of the kernels: auto, scalar, avx2, avx512");
+}
+
+Result<Config> RunOptions::load(const Settings& defaults) const {
+  std::vector<Override> overrides;
+  for (const std::string& text : sets) {
+    TT_TRY(Override one, parse_override(text));
+    overrides.push_back(std::move(one));
+  }
+  if (!model.empty()) {
+    // The journal must name a file that a later replay finds from any folder.
+    overrides.push_back({"model.path", std::filesystem::absolute(model).lexically_normal().string(), "--model"});
+    overrides.push_back({"strategy.kind", "model_edge", "--model"});
+  }
+  if (!isa.empty()) overrides.push_back({"core.isa", isa, "--isa"});
+  if (strict) overrides.push_back({"feed.strict", "true", "--strict"});
+  const std::optional<std::filesystem::path> path =
+      config_path.empty() ? std::nullopt : std::optional<std::filesystem::path>(config_path);
+  return load_config(path, overrides, thintail_environment(), defaults);
+}
+
+FileFeedOptions RunOptions::feed_options(const Settings& settings) const {
+  return {format, clock, instrument, settings.feed.strict, settings.sources};
+}
+
+Result<InstrumentTable> configured_instruments(const Settings& settings) {
+  InstrumentTable table(settings.core.instruments_max);
+  for (const auto& [name, instrument] : settings.instruments) TT_TRY_VOID(table.add(instrument));
+  return table;
+}
+
+Result<std::optional<LoadedModel>> configured_model(const Settings& settings) {
+  std::optional<LoadedModel> model;
+  if (!settings.model.path.empty()) {
+    TT_TRY(LoadedModel loaded, load_model(settings.model.path));
+    model.emplace(std::move(loaded));
+  } else if (settings.strategy.kind == StrategyKind::model_edge) {
+    return fail({.code = ErrorCode::config_missing,
+                 .doing = "preparing strategy model_edge",
+                 .field = "model.path",
+                 .expected = "a model file (or --model)",
+                 .found = "none"});
+  }
+  return model;
+}
+
+std::string strategy_text(const Settings& settings, const LoadedModel* model) {
+  switch (settings.strategy.kind) {
+    case StrategyKind::flat: return "flat";
+    case StrategyKind::fade_last_move: return "fade_last_move";
+    case StrategyKind::model_edge: break;
+  }
+  if (model == nullptr) return "model_edge";
+  return fmt::format("model_edge ({} trees on {}, {} over {} s, entry at {} costs, exit at {})", model->trees.tree_count(),
+                     model->sidecar.feature_set, model->sidecar.label, model->sidecar.horizon_ns / 1'000'000'000,
+                     settings.strategy.entry_cost_multiple, settings.strategy.exit_cost_multiple);
+}
+
+std::string ticks_help() {
+  std::string text = "Formats:\n";
+  for (const auto& row : feed_formats()) text += fmt::format("  {:<16} {}\n", row.name, row.description);
+  text += "Clocks:\n";
+  for (const auto& row : clock_profiles()) text += fmt::format("  {:<16} {}\n", row.name, row.description);
+  return text;
+}
+
+}  // namespace thintail
