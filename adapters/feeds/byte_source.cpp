@@ -59,7 +59,7 @@ class MappedFile final : public ByteSource {
   static Result<std::unique_ptr<ByteSource>> open(const std::string& path) {
     const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (file.get() < 0) return fail(file_error(path, errno));
-    struct stat status {};
+    struct stat status{};
     if (::fstat(file.get(), &status) != 0) return fail(file_error(path, errno));
     if (!S_ISREG(status.st_mode)) return fail(not_regular(path));
     const auto size_bytes = static_cast<std::size_t>(status.st_size);
@@ -185,8 +185,7 @@ class ZstdDecoder final : public Decoder {
 
 class LzmaAloneDecoder final : public Decoder {
  public:
-  LzmaAloneDecoder(std::unique_ptr<ByteSource> inner, std::string path)
-      : Decoder(std::move(inner), std::move(path)) {
+  LzmaAloneDecoder(std::unique_ptr<ByteSource> inner, std::string path) : Decoder(std::move(inner), std::move(path)) {
     TT_CHECK(lzma_alone_decoder(&stream_, kLzmaMemoryBytesMax) == LZMA_OK, "memory for an LZMA decoder");
   }
   ~LzmaAloneDecoder() override { lzma_end(&stream_); }
@@ -235,7 +234,7 @@ class LzmaAloneDecoder final : public Decoder {
 }  // namespace
 
 Result<std::uint64_t> file_size_bytes(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   if (::stat(path.c_str(), &status) != 0) return fail(file_error(path, errno));
   if (!S_ISREG(status.st_mode)) return fail(not_regular(path));
   return static_cast<std::uint64_t>(status.st_size);

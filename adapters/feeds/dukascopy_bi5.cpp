@@ -56,7 +56,8 @@ ParsedRows DukascopyBi5Parser::parse(std::string_view bytes, bool is_last, std::
 
     const std::uint32_t ms = load_big_endian(record);
     if (ms >= kMsPerHour) {
-      return refuse("ms", "milliseconds below 3600000 (a tick record)", "a value outside the hour, as in candle files", true);
+      return refuse("ms", "milliseconds below 3600000 (a tick record)", "a value outside the hour, as in candle files",
+                    true);
     }
     if (ms < last_ms_) return refuse("ms", "a time not before the previous record's", "an earlier one", true);
     last_ms_ = ms;

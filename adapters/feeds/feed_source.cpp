@@ -19,8 +19,10 @@ struct BuiltInSource {
 
 // As measured on files of each: `../shared/data/README.md`.
 constexpr std::array kBuiltInSources = {
-    BuiltInSource{"oanda_", "oanda", "utc"},           BuiltInSource{"fxcm_", "fxcm", "utc-5"},
-    BuiltInSource{"dukascopy_", "dukascopy", "utc"},   BuiltInSource{"truefx_", "truefx", "utc"},
+    BuiltInSource{"oanda_", "oanda", "utc"},
+    BuiltInSource{"fxcm_", "fxcm", "utc-5"},
+    BuiltInSource{"dukascopy_", "dukascopy", "utc"},
+    BuiltInSource{"truefx_", "truefx", "utc"},
     BuiltInSource{"histdata_", "histdata", "new-york"},
 };
 

@@ -39,7 +39,9 @@ Result<std::int64_t> first_receive_ns(const TickFile& file) {
   FeedStats stats;
   TT_TRY(const auto reader, TickReader::open(file, false, stats));
   const std::span<const Tick> ticks = reader->next();
-  if (!ticks.empty()) return ticks[0].venue_ns + file.latency_ns;
+  // A tick before the row that shows the file to be something else is no tick. After any other error it is.
+  const bool is_other_format = reader->error() && reader->error()->code == ErrorCode::format_mismatch;
+  if (!ticks.empty() && !is_other_format) return ticks[0].venue_ns + file.latency_ns;
   if (reader->error()) return fail(*reader->error());
   if (file.is_empty) return kForever;
   if (stats.first_bad_row) {
@@ -56,7 +58,8 @@ struct FileFeed::Impl {
   std::vector<MergeKey> pending;    // files not yet opened, by their first tick, the next one last
   std::vector<Lane> waiting;        // a heap: open files whose next tick is later than the current one's
   Lane current;
-  std::int64_t limit_ns = std::numeric_limits<std::int64_t>::min();  // the current file may give ticks received before this
+  std::int64_t limit_ns =
+      std::numeric_limits<std::int64_t>::min();  // the current file may give ticks received before this
   std::int64_t last_ns = std::numeric_limits<std::int64_t>::min();
   bool strict = false;
   FeedStats stats;
@@ -97,8 +100,8 @@ struct FileFeed::Impl {
     if (!waiting.empty()) rival = waiting.front().key;
     if (!pending.empty()) rival = std::min(rival, pending.back());
     // On a tie in time the one that is first by instrument and file goes first.
-    const bool wins_tie = rival.receive_ns != kForever && std::tie(current.key.instrument, current.key.file) <
-                                                              std::tie(rival.instrument, rival.file);
+    const bool wins_tie = rival.receive_ns != kForever &&
+                          std::tie(current.key.instrument, current.key.file) < std::tie(rival.instrument, rival.file);
     limit_ns = rival.receive_ns + (wins_tie ? 1 : 0);
     return true;
   }

@@ -22,7 +22,7 @@
 namespace thintail {
 
 struct FormatInfo {
-  std::string_view name;         // "lean", "dukascopy-bi5", "dukascopy-json", "truefx", "histdata-tick"
+  std::string_view name;  // "lean", "dukascopy-bi5", "dukascopy-json", "truefx", "histdata-tick"
   std::string_view description;  // one line, for --help
 };
 
@@ -30,11 +30,11 @@ struct FormatInfo {
 std::span<const FormatInfo> feed_formats() noexcept;
 
 struct FileFeedOptions {
-  std::string format;      // empty: detected from name and first bytes
-  std::string clock;       // empty: from `sources`, then the built-in prefixes, else refused
-  std::string instrument;  // "XAUUSD@oanda"; empty: from the file's name
-  bool strict = false;     // bad rows, crossed quotes and backward times are errors instead of counted warnings
-  std::map<std::string, SourceSettings> sources;
+  std::string format = {};  // empty: detected from name and first bytes
+  std::string clock = {};  // empty: from `sources`, then the built-in prefixes, else refused
+  std::string instrument = {};  // "XAUUSD@oanda"; empty: from the file's name
+  bool strict = false;  // bad rows, crossed quotes and backward times are errors instead of counted warnings
+  std::map<std::string, SourceSettings> sources = {};
 };
 
 // Counted, never silent. Rows are parsed a batch ahead of poll(), and counted when parsed.
@@ -43,7 +43,7 @@ struct FeedStats {
   std::uint64_t ticks = 0;
   std::uint64_t bad_rows = 0;
   std::uint64_t crossed = 0;  // ask < bid
-  std::uint64_t locked = 0;   // ask == bid
+  std::uint64_t locked = 0;  // ask == bid
   std::uint64_t backwards = 0;  // venue time before the previous row's of the file
   std::uint64_t same_time = 0;  // venue time of the previous row
   std::optional<Error> first_bad_row;  // an example for the report
@@ -63,8 +63,8 @@ class FileFeed {
   bool poll(Event& out) noexcept;
   // Why poll() returned false before the end (truncated or damaged file, strict violation); empty at a clean end.
   const std::optional<Error>& error() const noexcept;
-  const FeedStats& stats() const noexcept;             // sum over files
-  double progress() const noexcept;                    // 0..1, by compressed bytes consumed
+  const FeedStats& stats() const noexcept;  // sum over files
+  double progress() const noexcept;  // 0..1, by compressed bytes consumed
 
  private:
   struct Impl;

@@ -92,8 +92,8 @@ TT_ALWAYS_INLINE unsigned read_row(const char* row, std::int64_t midnight_ns, Ti
   tick.ask_e9 = static_cast<std::int64_t>(ask_e9);
   tick.bid_size = 0.0F;
   tick.ask_size = 0.0F;
-  tick.venue_ns = midnight_ns + static_cast<std::int64_t>(time.whole * static_cast<std::uint64_t>(kNsPerMs) +
-                                                          time.fraction_e8 / 100);
+  tick.venue_ns = midnight_ns +
+                  static_cast<std::int64_t>(time.whole * static_cast<std::uint64_t>(kNsPerMs) + time.fraction_e8 / 100);
   return line_end + 1;
 }
 
@@ -150,11 +150,9 @@ ParsedRows LeanParser::parse(std::string_view bytes, bool is_last, std::uint64_t
     }
     // One row by the plain reading: the last ones of the range, and whatever the fast path does not know.
     const std::size_t room = done.ticks < out.size() ? 1 : 0;
-    const ParsedRows one = parse_lines(bytes.substr(done.bytes), is_last, first_row + done.rows,
-                                       out.subspan(done.ticks, room),
-                                       [this](auto text, Tick& tick, RowFault& fault) {
-                                         return parse_line(text, tick, fault);
-                                       });
+    const ParsedRows one =
+        parse_lines(bytes.substr(done.bytes), is_last, first_row + done.rows, out.subspan(done.ticks, room),
+                    [this](auto text, Tick& tick, RowFault& fault) { return parse_line(text, tick, fault); });
     done.bytes += one.bytes;
     done.rows += one.rows;
     done.ticks += one.ticks;

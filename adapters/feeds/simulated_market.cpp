@@ -18,10 +18,10 @@ struct NamedTraits {
 
 // Levels and daily ranges of 2024, to one or two digits: gold 1 % a day, EURUSD 0.5 %, Bitcoin 3 %.
 constexpr std::array kMarkets = {
-    NamedTraits{"XAUUSD", {2400.0, 3.5e-5, 9.0e-5, 0.4}},  NamedTraits{"XAGUSD", {30.0, 6.0e-5, 6.0e-4, 0.4}},
-    NamedTraits{"EURUSD", {1.085, 1.7e-5, 6.0e-5, 0.7}},   NamedTraits{"GBPUSD", {1.27, 1.9e-5, 8.0e-5, 0.6}},
-    NamedTraits{"AUDUSD", {0.66, 2.2e-5, 1.1e-4, 0.6}},    NamedTraits{"USDJPY", {150.0, 2.0e-5, 7.0e-5, -0.6}},
-    NamedTraits{"USDCHF", {0.89, 1.7e-5, 9.0e-5, -0.7}},   NamedTraits{"USDCAD", {1.36, 1.4e-5, 9.0e-5, -0.5}},
+    NamedTraits{"XAUUSD", {2400.0, 3.5e-5, 9.0e-5, 0.4}},   NamedTraits{"XAGUSD", {30.0, 6.0e-5, 6.0e-4, 0.4}},
+    NamedTraits{"EURUSD", {1.085, 1.7e-5, 6.0e-5, 0.7}},    NamedTraits{"GBPUSD", {1.27, 1.9e-5, 8.0e-5, 0.6}},
+    NamedTraits{"AUDUSD", {0.66, 2.2e-5, 1.1e-4, 0.6}},     NamedTraits{"USDJPY", {150.0, 2.0e-5, 7.0e-5, -0.6}},
+    NamedTraits{"USDCHF", {0.89, 1.7e-5, 9.0e-5, -0.7}},    NamedTraits{"USDCAD", {1.36, 1.4e-5, 9.0e-5, -0.5}},
     NamedTraits{"BTCUSD", {60'000.0, 1.0e-4, 1.0e-4, 0.2}}, NamedTraits{"ETHUSD", {3'000.0, 1.3e-4, 2.0e-4, 0.2}},
 };
 constexpr MarketTraits kOtherMarket = {1.0, 2.0e-5, 1.2e-4, 0.3};
@@ -146,8 +146,8 @@ void SimulatedMarket::move_price(CommonFactor& factor) noexcept {
 
   const double overshoot_kept = 1.0 / (1.0 + seconds / kOvershootSeconds);
   const double overshoot_scale = regime.overshoot * spread_ * regime.spread;
-  overshoot_ = overshoot_ * overshoot_kept +
-               overshoot_scale * std::sqrt(1.0 - overshoot_kept * overshoot_kept) * random_.bell();
+  overshoot_ =
+      overshoot_ * overshoot_kept + overshoot_scale * std::sqrt(1.0 - overshoot_kept * overshoot_kept) * random_.bell();
   // A walk that nears nothing is held there: prices stay above their spread for as long as anybody runs it.
   fair_ = std::max(fair_, 16.0 * (spread_ + 1.0));
 }

@@ -83,25 +83,29 @@ Result<void> complete_from_name(TickFile& file, std::string_view instrument) {
   if (file.format != TickFormat::lean && file.format != TickFormat::dukascopy_bi5) return {};
   const std::string_view name = file_name(file.path);
   if (file.format == TickFormat::dukascopy_bi5 && name.contains("candle")) {
-    return fail(error_of(ErrorCode::format_mismatch, file.path, "name", "a tick file (..._10h_ticks.bi5)", "a candle file"));
+    return fail(
+        error_of(ErrorCode::format_mismatch, file.path, "name", "a tick file (..._10h_ticks.bi5)", "a candle file"));
   }
   const auto midnight = midnight_in_name(name);
   if (!midnight) {
-    return fail(error_of(ErrorCode::name_undatable, file.path, "name", "a date YYYYMMDD between _ or .", printable(name)));
+    return fail(
+        error_of(ErrorCode::name_undatable, file.path, "name", "a date YYYYMMDD between _ or .", printable(name)));
   }
   file.base_ns = *midnight;
   if (file.format == TickFormat::lean) return {};
 
   const auto hour = hour_in_name(name);
   if (!hour) {
-    return fail(error_of(ErrorCode::name_undatable, file.path, "name", "an hour such as 10h between _ or .", printable(name)));
+    return fail(
+        error_of(ErrorCode::name_undatable, file.path, "name", "an hour such as 10h between _ or .", printable(name)));
   }
   file.base_ns += *hour * kNsPerHour;
   const std::string_view symbol = instrument.substr(0, instrument.find('@'));
   const auto point_e9 = dukascopy_point_e9(symbol);
   if (!point_e9) {
     return fail(error_of(ErrorCode::instrument_unknown, file.path, "instrument",
-                         "a symbol whose Dukascopy point size is known (FX pairs, metals, BTC, ETH)", printable(symbol)));
+                         "a symbol whose Dukascopy point size is known (FX pairs, metals, BTC, ETH)",
+                         printable(symbol)));
   }
   file.point_e9 = *point_e9;
   return {};
@@ -113,7 +117,8 @@ std::span<const FormatInfo> feed_formats() noexcept { return kFormats; }
 
 std::string_view format_name(TickFormat format) noexcept { return kFormats[static_cast<std::size_t>(format)].name; }
 
-Result<TickFile> identify_tick_file(const std::string& path, const FileFeedOptions& options, InstrumentTable& instruments) {
+Result<TickFile> identify_tick_file(const std::string& path, const FileFeedOptions& options,
+                                    InstrumentTable& instruments) {
   TickFile file;
   file.path = path;
   TT_TRY(file.size_bytes, file_size_bytes(path));

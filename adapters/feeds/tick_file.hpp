@@ -18,7 +18,7 @@ struct TickFile {
   std::string path;
   TickFormat format{};
   Compression compression = Compression::none;
-  bool is_empty = false;     // an hour without a tick: Dukascopy publishes it as a file of no bytes
+  bool is_empty = false;  // an hour without a tick: Dukascopy publishes it as a file of no bytes
   std::int64_t base_ns = 0;  // local midnight or hour that the rows count from; 0 where they hold their date
   std::int64_t point_e9 = 0;  // of dukascopy_bi5
   ClockProfile clock;
@@ -30,7 +30,8 @@ struct TickFile {
 std::string_view format_name(TickFormat format) noexcept;
 
 // Looks at name, configuration and first bytes. Adds the instrument where it is unknown and built in.
-Result<TickFile> identify_tick_file(const std::string& path, const FileFeedOptions& options, InstrumentTable& instruments);
+Result<TickFile> identify_tick_file(const std::string& path, const FileFeedOptions& options,
+                                    InstrumentTable& instruments);
 
 // Rows from the start of the file, in its local time.
 Result<std::unique_ptr<RowReader>> open_rows(const TickFile& file);

@@ -24,7 +24,8 @@ bool parse_hours_minutes(std::string_view text, std::int64_t hours_end, std::int
 bool parse_stamp(std::string_view text, std::int64_t& out_ns) noexcept {
   constexpr std::size_t kSecondsEnd = 19;  // of "2013-01-01 22:00:00"
   constexpr std::size_t kOffsetSize = 6;   // of "+00:00"
-  if (text.size() < kSecondsEnd + kOffsetSize || text[4] != '-' || text[7] != '-' || text[10] != ' ' || text[16] != ':') {
+  if (text.size() < kSecondsEnd + kOffsetSize || text[4] != '-' || text[7] != '-' || text[10] != ' ' ||
+      text[16] != ':') {
     return false;
   }
   std::int64_t year = 0;
@@ -35,13 +36,15 @@ bool parse_stamp(std::string_view text, std::int64_t& out_ns) noexcept {
   std::int64_t seconds = 0;
   if (!parse_digits(text.substr(0, 4), year) || !parse_digits(text.substr(5, 2), month) ||
       !parse_digits(text.substr(8, 2), day) || !midnight_ns(year, month, day, day_ns) ||
-      !parse_hours_minutes(text.substr(11, 5), 24, minutes) || !parse_digits(text.substr(17, 2), seconds) || seconds > 59) {
+      !parse_hours_minutes(text.substr(11, 5), 24, minutes) || !parse_digits(text.substr(17, 2), seconds) ||
+      seconds > 59) {
     return false;
   }
 
   const std::string_view offset = text.substr(text.size() - kOffsetSize);
   std::int64_t offset_minutes = 0;
-  if ((offset[0] != '+' && offset[0] != '-') || !parse_hours_minutes(offset.substr(1), 15, offset_minutes)) return false;
+  if ((offset[0] != '+' && offset[0] != '-') || !parse_hours_minutes(offset.substr(1), 15, offset_minutes))
+    return false;
   if (offset[0] == '-') offset_minutes = -offset_minutes;
 
   std::int64_t fraction_ns = 0;

@@ -87,7 +87,6 @@ std::expected<BlockHeader, BlockFault> BlockSource::fresh_block_at(std::uint64_t
 
 BlockStep BlockSource::next() {
   auto block = block_at(offset_);
-  if (!block) block = fresh_block_at(offset_);
   if (block) return take(*block);
   if (read_error_ == 0 && load(offset_, 1).empty()) return BlockStep::end;
   if (was_acknowledged(offset_)) {

@@ -19,7 +19,7 @@ TT_HOT inline Event rebased(const Event& original, RunOrigin origin) noexcept {
   // 0 means "none" in both and stays 0: shifted, it would tell two equal runs apart.
   const auto rebase_sequence = [&](std::uint64_t& sequence) { sequence -= sequence == 0 ? 0 : shift; };
   const auto rebase_order = [&](std::uint64_t& id) {
-    if (id != 0) id = (std::uint64_t{1} << 32) | (id & 0xffff'ffffu);
+    if (id >> 32 == origin.epoch) id = (std::uint64_t{1} << 32) | (id & 0xffff'ffffu);
   };
   const auto edit = [&]<EventPayload P>(auto&& change) {
     P payload = event.as<P>();
@@ -39,7 +39,12 @@ TT_HOT inline Event rebased(const Event& original, RunOrigin origin) noexcept {
         rebase_order(p.client_order_id);
       });
       break;
-    default: break;  // the other outputs (bars, positions) name no sequence and no order
+    case EventType::report: edit.template operator()<Report>([&](auto& p) { rebase_order(p.client_order_id); }); break;
+    case EventType::fill: edit.template operator()<Fill>([&](auto& p) { rebase_order(p.client_order_id); }); break;
+    case EventType::session:
+      edit.template operator()<Session>([&](auto& p) { p.epoch = p.epoch == origin.epoch ? 1 : p.epoch; });
+      break;
+    default: break;  // the others (ticks, bars, positions, ...) name no sequence, order or epoch
   }
   return event;
 }

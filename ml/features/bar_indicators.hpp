@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // BarIndicators: what core-32 knows of one instrument's closed bars. Each is updated once a bar and only read by ticks.
 //   path       warm: a bar a minute; nothing is allocated
-//   invariant  prices are bid + ask in e9 (twice the mid) as integers, so window sums are exact and cannot drift, whether
-//              or not prices are whole points.
+//   invariant  prices are bid + ask in e9 (twice the mid) as integers, so window sums are exact and cannot drift,
+//              whether or not prices are whole points.
 //   source     CONTRACTS "Numbers"; J. W. Wilder, New Concepts in Technical Trading Systems (RSI, ATR)
 #pragma once
 
@@ -20,7 +20,8 @@ struct Mid2Bar {
   std::int64_t high, low, close;
 };
 
-// Relative to `origin` and kept within +-kMid2Reach, so that 20 squares of it times 20 fit an i128 whatever a feed sends.
+// Relative to `origin` and kept within +-kMid2Reach, so that 20 squares of it times 20 fit an i128 whatever a feed
+// sends.
 inline constexpr std::int64_t kMid2Reach = 400'000'000 * std::int64_t{1'000'000'000};
 Mid2Bar mid2_bar(const ClosedBar& bar, i128 origin) noexcept;
 

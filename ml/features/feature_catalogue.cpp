@@ -12,11 +12,11 @@ Generated from the code's own definitions (`ml/features`); a test keeps this pag
 carry its hash, which covers everything below, the rules of bars, calendars and missing values, and the New York zone's
 transitions.
 
-In formulas: `x` is the value at this tick, `x'` at the tick before, `x''` before that; `mid = (bid + ask) / 2`; `h` is the
-half-life in the name; `w = 1 - 2^(-dt/h)` and `d = 2^(-dt/h)` with dt in trading time (closed time removed, at most 64 h).
-An average is updated with the value that held *during* dt, then takes the new one: two ticks in one millisecond both count.
-Decays are defined two half-lives after the first tick. An undefined lane is NaN with its mask bit clear; an undefined
-mandatory lane makes the prediction invalid.
+In formulas: `x` is the value at this tick, `x'` at the tick before, `x''` before that; `mid = (bid + ask) / 2`; `h` is
+the half-life in the name; `w = 1 - 2^(-dt/h)` and `d = 2^(-dt/h)` with dt in trading time (closed time removed, at most
+64 half-lives). An average is updated with the value that held *during* dt, then takes the new one: two ticks in one
+millisecond both count. Decays are defined two half-lives after the first tick. An undefined lane is NaN with its mask
+bit clear; an undefined mandatory lane makes the prediction invalid.
 )";
 
 }  // namespace

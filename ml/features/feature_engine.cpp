@@ -151,7 +151,7 @@ void FeatureEngine::Impl::refresh_clock(InstrumentState& state, std::int64_t ven
   const Zone& zone = Zone::new_york();
   const std::int64_t day_end_ns = period_end_ns(BarPeriod::d1, venue_ns, zone);
   ClockLevels& clock = state.clock;
-  // A day has 23 to 25 hours, so 26 hours before its end lies in the day before, and that one ends where this one starts.
+  // A day has 23 to 25 hours: just over 25 hours before its end is the day before, which ends where this one starts.
   clock.day_start_ns = period_end_ns(BarPeriod::d1, day_end_ns - kLongestDay_ns - 1, zone);
   clock.per_day_ns = 1.0 / static_cast<double>(day_end_ns - clock.day_start_ns);
   clock.until_ns = day_end_ns;

@@ -37,8 +37,8 @@ class FeatureEngine {
   // A bar of the instrument closed. REQUIRES: enabled; called before the tick that follows the bar's end.
   void on_bar(InstrumentId id, const ClosedBar& bar) noexcept;
 
-  // Takes the tick in and returns the row as of it, valid until the next call. REQUIRES: enabled; `venue_ns` is the tick's venue
-  // time clamped to non-decreasing for the instrument.
+  // Takes the tick in and returns the row as of it, valid until the next call. REQUIRES: enabled; `venue_ns` is the
+  // tick's venue time clamped to non-decreasing for the instrument.
   TT_HOT const FeatureRow& on_tick(InstrumentId id, const Tick& tick, std::int64_t venue_ns) noexcept;
 
   // XXH3 over the row's used lanes and its mask: what a Prediction carries and replay compares.

@@ -18,7 +18,7 @@ struct Avx2Lanes {
   static V set(double value) noexcept { return V(value); }
   static V min(V a, V b) noexcept { return xsimd::min(a, b); }
   static V sqrt(V value) noexcept { return xsimd::sqrt(value); }
-  // xsimd's fma is fused here only for this very architecture; the instruction is named so that no version can change it.
+  // Named, since xsimd's own is fused for some architectures only.
   static V fma(V a, V b, V c) noexcept { return _mm256_fmadd_pd(a, b, c); }
   static void split(V x, V& k, V& p) noexcept {
     const V shifted = x + V(kRoundingMagic);

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tick kernel's one source, compiled once for each Isa. `Lanes` supplies a vector `V` of doubles and what xsimd lacks.
+// The tick kernel's one source, compiled once for each Isa. `Lanes` supplies a vector `V` of doubles and what xsimd
+// lacks.
 //   path  hot
 //
-// Lanes: kWidth; load, store, set, min, sqrt, fma(a, b, c) = a b + c rounded once; split(x, k, p) with k = x rounded to an
-// integer and p = 2^-k, for 0 <= x <= 64; store_floats: each lane as to_lane. It has internal linkage, and so has the kernel; the
-// constants here are not `inline` for the same reason: an inline variable is a weak symbol.
+// Lanes: kWidth; load, store, set, min, sqrt, fma(a, b, c) = a b + c rounded once; split(x, k, p) with k = x rounded to
+// an integer and p = 2^-k, for 0 <= x <= 64; store_floats: each lane as to_lane. It has internal linkage, and so the
+// kernel has; the constants here are not `inline` for the same reason: an inline variable is a weak symbol.
 #pragma once
 
 #include "ml/features/tick_kernel.hpp"
 
 namespace thintail {
 
-// 1 - 2^-f = f Q(f) on [-1/2, 1/2]: Chebyshev fit of degree 10 in 60 digits, relative error 5.2e-17 with the coefficients rounded.
+// 1 - 2^-f = f Q(f) on [-1/2, 1/2]: Chebyshev fit of degree 10 in 60 digits; relative error 5.2e-17 with the
+// coefficients rounded.
 constexpr double kWeightPolynomial[11] = {0x1.62e42fefa39efp-1,   -0x1.ebfbdff82c598p-3,  0x1.c6b08d704a0c2p-5,
                                           -0x1.3b2ab6fba1ddap-7,  0x1.5d87fe78a5276p-10,  -0x1.430913096fd9fp-13,
                                           0x1.ffcbfc670dcd4p-17,  -0x1.62bfd47773353p-20, 0x1.b524fae627834p-24,
@@ -20,8 +22,8 @@ constexpr double kWeightPolynomial[11] = {0x1.62e42fefa39efp-1,   -0x1.ebfbdff82
 constexpr double kHalfLivesMax = 64.0;  // 2^-64 of the past is left: nothing, and still a normal number
 constexpr double kLn2 = 0x1.62e42fefa39efp-1;
 
-// Added to what sums take in: far below what a lane resolves, but a sum that nothing feeds then settles here instead of at the
-// smallest subnormal, where some cores take 150 cycles for every operation.
+// Added to what sums take in: far below what a lane resolves, but a sum that nothing feeds then settles here instead of
+// at the smallest subnormal, where some cores take 150 cycles for every operation.
 constexpr double kTiny = 1e-200;
 
 struct alignas(64) HalfLifeTable {

@@ -22,9 +22,9 @@ inline constexpr std::size_t kModelFeaturesMax = 1'024;  // evaluation keeps two
 
 struct DecisionTrees {
   struct Node {
-    float value = 0;            // threshold (left: feature < threshold); at a leaf, what it adds
+    float value = 0;  // threshold (left: feature < threshold); at a leaf, what it adds
     std::uint32_t feature = 0;
-    std::uint32_t left = 0;     // index into `nodes`; 0, which only a first root can have, marks a leaf
+    std::uint32_t left = 0;  // index into `nodes`; 0, which only a first root can have, marks a leaf
     std::uint32_t right = 0;
     bool default_left = false;  // where a missing feature (NaN) goes
 
@@ -33,9 +33,9 @@ struct DecisionTrees {
 
   float base_margin = 0;
   std::uint32_t feature_count = 0;
-  std::uint32_t depth_max = 0;        // compares on the longest way from a root to a leaf
+  std::uint32_t depth_max = 0;  // compares on the longest way from a root to a leaf
   std::string objective;
-  std::vector<std::uint32_t> roots;   // in file order, which is the order of addition
+  std::vector<std::uint32_t> roots;  // in file order, which is the order of addition
   std::vector<Node> nodes;
 };
 

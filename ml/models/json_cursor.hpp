@@ -56,13 +56,13 @@ class JsonCursor {
     }
   }
 
-  std::string_view string();       // as written between its quotes, escapes included
+  std::string_view string();  // as written between its quotes, escapes included
   std::string_view scalar_text();  // a string's text or a number's digits: XGBoost writes its parameters as either
   float float32();
   std::int32_t int32();
   bool boolean();  // true, false, 1 or 0
-  void skip();     // any value
-  void end();      // nothing but white space may follow
+  void skip();  // any value
+  void end();  // nothing but white space may follow
 
  private:
   struct PathPart {

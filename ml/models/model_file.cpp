@@ -27,7 +27,8 @@ constexpr std::size_t kSidecarBytesMax = 64 * 1024;
 constexpr std::int64_t kSidecarFormat = 1;
 
 // Reads a regular file of at most `bytes_max` bytes; `absent` is the error where nothing stands at `path`.
-Result<std::string> read_file(const std::string& path, std::string_view doing, std::size_t bytes_max, ErrorCode absent) {
+Result<std::string> read_file(const std::string& path, std::string_view doing, std::size_t bytes_max,
+                              ErrorCode absent) {
   const auto refuse = [&](ErrorCode code, std::string expected, std::string found) {
     return fail({.code = code,
                  .doing = std::string(doing),
@@ -56,7 +57,8 @@ Result<std::string> read_file(const std::string& path, std::string_view doing, s
   const int read_errno = errno;
   ::close(fd);
   if (count < 0) return refuse(ErrorCode::file_unreadable, "its bytes", errno_text(read_errno));
-  if (text.size() > bytes_max) return refuse(ErrorCode::model_unsupported, fmt::format("at most {} bytes", bytes_max), "more");
+  if (text.size() > bytes_max)
+    return refuse(ErrorCode::model_unsupported, fmt::format("at most {} bytes", bytes_max), "more");
   return text;
 }
 
@@ -123,7 +125,8 @@ class SidecarReader {
 
   Result<std::string> text(std::string_view key) const {
     const toml::node* node = table_.get(key);
-    if (node == nullptr || !node->is_string()) return refuse(node, key, "a string", node == nullptr ? "none" : "another type");
+    if (node == nullptr || !node->is_string())
+      return refuse(node, key, "a string", node == nullptr ? "none" : "another type");
     return node->as_string()->get();
   }
 
@@ -147,7 +150,8 @@ class SidecarReader {
 };
 
 Result<ModelSidecar> read_sidecar(const std::string& path) {
-  TT_TRY(const std::string text, read_file(path, "reading a model's sidecar", kSidecarBytesMax, ErrorCode::model_sidecar));
+  TT_TRY(const std::string text,
+         read_file(path, "reading a model's sidecar", kSidecarBytesMax, ErrorCode::model_sidecar));
   const toml::parse_result parsed = toml::parse(text);
   if (!parsed) {
     return fail({.code = ErrorCode::model_sidecar,
@@ -234,7 +238,8 @@ Result<LoadedModel> load_model(const std::string& path) {
 Result<void> write_sidecar(const std::string& model_path, const ModelSidecar& sidecar) {
   TT_TRY(const std::string path, sidecar_path(model_path));
   const std::string text = fmt::format(
-      "# What the model beside this file takes and gives. Written by thintail-train; docs/models.md explains the keys.\n"
+      "# What the model beside this file takes and gives. Written by thintail-train; docs/models.md explains the "
+      "keys.\n"
       "format = {}\n"
       "feature_set = {}\n"
       "feature_hash = \"{}\"\n"

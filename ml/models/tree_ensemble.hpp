@@ -46,12 +46,12 @@ class TreeEnsemble {
 
 // What a model file means: kept beside it as MODEL.features.toml until packs exist.
 struct ModelSidecar {
-  std::string feature_set;       // "core-32"
-  Sha256Digest feature_hash{};   // FeatureSet::hash() at training
-  Sha256Digest model_hash{};     // SHA-256 of the model file
-  std::string label;             // "mid_return_bp": forward return of the mid in basis points
+  std::string feature_set;  // "core-32"
+  Sha256Digest feature_hash{};  // FeatureSet::hash() at training
+  Sha256Digest model_hash{};  // SHA-256 of the model file
+  std::string label;  // "mid_return_bp": forward return of the mid in basis points
   std::int64_t horizon_ns = 0;
-  std::string trained_on;        // in words: files or simulator, span, rows
+  std::string trained_on;  // in words: files or simulator, span, rows
 };
 
 // Reads MODEL.json and its sidecar; refuses a model whose hash or feature count contradicts it.

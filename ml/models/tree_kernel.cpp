@@ -41,7 +41,8 @@ float TreeKernel::margin(const float* features) const noexcept {
 // --- complete trees ---------------------------------------------------------------------------------------------------
 
 template <std::uint32_t Depth, std::uint32_t Width>
-TT_ALWAYS_INLINE float TreeKernel::add_group(const Node* nodes, const float* leaves, const float* row, float sum) noexcept {
+TT_ALWAYS_INLINE float TreeKernel::add_group(const Node* nodes, const float* leaves, const float* row,
+                                             float sum) noexcept {
   std::array<std::uint32_t, Width> at{};  // position within the level
   for (std::uint32_t level = 0; level < Depth; ++level) {
     for (std::uint32_t tree = 0; tree < Width; ++tree) {

@@ -38,7 +38,7 @@ class TreeKernel {
     std::uint32_t next[2];  // left and right; kLeaf in next[0] marks a leaf
   };
   static constexpr std::uint32_t kLeaf = 0xffff'ffff;
-  static constexpr std::uint32_t kWide = 16;   // trees walked at once; more would spill the positions out of registers
+  static constexpr std::uint32_t kWide = 16;  // trees walked at once; more would spill the positions out of registers
   static constexpr std::uint32_t kNarrow = 4;  // and of what remains
 
   using Walk = float (*)(const TreeKernel&, const float* row, float sum) noexcept;

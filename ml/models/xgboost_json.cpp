@@ -192,7 +192,8 @@ class XgboostReader {
   }
 
   void read_tree() {
-    if (trees_.roots.size() == kModelTreesMax) return unsupported(fmt::format("at most {} trees", kModelTreesMax), "more");
+    if (trees_.roots.size() == kModelTreesMax)
+      return unsupported(fmt::format("at most {} trees", kModelTreesMax), "more");
     raw_.clear();
     json_.object([this](std::string_view key) {
       if (key == "tree_param") {
@@ -311,7 +312,8 @@ class XgboostReader {
     if (booster_ != "gbtree") return refuse("learner.gradient_booster.name", "gbtree", printable(booster_));
     const auto* objective = std::ranges::find(kObjectives, trees_.objective, &decltype(kObjectives)::value_type::first);
     if (objective == kObjectives.end()) {
-      return refuse("learner.objective.name", "a single-output objective of docs/models.md", printable(trees_.objective));
+      return refuse("learner.objective.name", "a single-output objective of docs/models.md",
+                    printable(trees_.objective));
     }
     if (trees_.objective == "binary:logitraw" && version_ < kLogitrawIsMargin) {
       return refuse("version", "binary:logitraw of release 1.7 or later, whose base_score is a margin",

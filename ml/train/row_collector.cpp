@@ -15,14 +15,19 @@ namespace {
 constexpr float kUndecided = std::numeric_limits<float>::quiet_NaN();
 
 float return_bp(std::int64_t from_twice_e9, std::int64_t to_twice_e9) noexcept {
-  return static_cast<float>(static_cast<double>(to_twice_e9 - from_twice_e9) / static_cast<double>(from_twice_e9) * 1e4);
+  return static_cast<float>(static_cast<double>(to_twice_e9 - from_twice_e9) / static_cast<double>(from_twice_e9) *
+                            1e4);
 }
 
 }  // namespace
 
 RowCollector::RowCollector(const InstrumentTable& instruments, std::size_t lanes, std::size_t rows_max,
                            std::int64_t horizon_ns, Span span)
-    : instruments_(&instruments), rows_max_(rows_max), horizon_ns_(horizon_ns), span_(span), markets_(instruments.size()) {
+    : instruments_(&instruments),
+      rows_max_(rows_max),
+      horizon_ns_(horizon_ns),
+      span_(span),
+      markets_(instruments.size()) {
   TT_CHECK(rows_max >= 2 && horizon_ns > 0, "room to thin and a horizon ahead");
   rows_.lanes = lanes;
   rows_.features.reserve(rows_max * lanes);

@@ -25,8 +25,8 @@ namespace thintail {
 
 struct LabelledRows {
   std::size_t lanes = 0;
-  std::vector<float> features;   // row by row, NaN = undefined
-  std::vector<float> labels;     // basis points
+  std::vector<float> features;  // row by row, NaN = undefined
+  std::vector<float> labels;  // basis points
   std::vector<float> last_move;  // the mid's latest change in basis points: the baseline is minus this
 
   std::size_t size() const noexcept { return labels.size(); }
@@ -39,7 +39,7 @@ class RowCollector {
  public:
   struct Span {
     std::int64_t begin_ns;  // rows from here on
-    std::int64_t end_ns;    // labels decided up to here
+    std::int64_t end_ns;  // labels decided up to here
   };
 
   // `instruments` must outlive the collector. REQUIRES: rows_max >= 2, horizon_ns > 0.
@@ -48,7 +48,8 @@ class RowCollector {
 
   // Every tick of every instrument, in engine-time order, those outside of the span too: they decide labels. `row` holds the tick's
   // features; empty where a mandatory one is undefined, which makes the tick no candidate.
-  void on_tick(InstrumentId id, std::int64_t time_ns, std::int64_t bid_e9, std::int64_t ask_e9, std::span<const float> row);
+  void on_tick(InstrumentId id, std::int64_t time_ns, std::int64_t bid_e9, std::int64_t ask_e9,
+               std::span<const float> row);
 
   // The rows whose label is known, in time order. No further tick before `seen_until_ns` would have come.
   LabelledRows finish(std::int64_t seen_until_ns) &&;
@@ -79,7 +80,7 @@ class RowCollector {
   Span span_;
   std::uint64_t candidates_ = 0;
   std::uint64_t stride_ = 1;  // row i of rows_ is candidate i * stride_
-  LabelledRows rows_;         // labels NaN until decided
+  LabelledRows rows_;  // labels NaN until decided
   std::vector<Market> markets_;
 };
 

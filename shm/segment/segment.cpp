@@ -80,27 +80,30 @@ bool names_same_file(const std::string& path, int descriptor) noexcept {
          named.st_ino == open.st_ino;
 }
 
-// The old segment's state is the one thing that its successor writes to it. Magic and state keep their places in every
-// version, so this holds for a segment of any build.
-Result<void> retire(const FileDescriptor& old) {
+// The header of a segment of any version, whose magic and state keep their places; nothing where it is no segment.
+std::optional<Mapping> map_any_header(int descriptor, Access access) {
   struct stat status{};
-  if (fstat(old.get(), &status) != 0 || std::cmp_less(status.st_size, sizeof(SegmentHeader))) return {};
-  TT_TRY(const Mapping mapping, Mapping::map(old.get(), sizeof(SegmentHeader), Access::read_write));
-  auto* header = reinterpret_cast<SegmentHeader*>(mapping.data());
-  if (header->magic != kSegmentMagic) return {};
-  header->state.store(SegmentState::retired, std::memory_order_release);  // B1: the new name came first; pairs B2
-  return {};
+  if (fstat(descriptor, &status) != 0 || std::cmp_less(status.st_size, sizeof(SegmentHeader))) return {};
+  auto mapping = Mapping::map(descriptor, sizeof(SegmentHeader), access);
+  if (!mapping || reinterpret_cast<const SegmentHeader*>(mapping->data())->magic != kSegmentMagic) return {};
+  return *std::move(mapping);
 }
 
-// Of a segment of whatever version: magic and state keep their places.
+// The one thing that a successor writes to an old segment.
+void retire(const FileDescriptor& old) {
+  const auto mapping = map_any_header(old.get(), Access::read_write);
+  if (!mapping) return;
+  auto* header = reinterpret_cast<SegmentHeader*>(mapping->data());
+  header->state.store(SegmentState::retired, std::memory_order_release);  // B1: the new name came first; pairs B2
+}
+
 bool was_stopped_in_order(const std::string& path) {
   const auto file = open_checked(path, false);
   if (!file) return false;
-  const auto mapping = Mapping::map(file->get(), sizeof(SegmentHeader), Access::read_only);
+  const auto mapping = map_any_header(file->get(), Access::read_only);
   if (!mapping) return false;
   const auto* header = reinterpret_cast<const SegmentHeader*>(mapping->data());
-  return header->magic == kSegmentMagic &&
-         header->state.load(std::memory_order_acquire) == SegmentState::stopped;  // B2: pairs B1
+  return header->state.load(std::memory_order_acquire) == SegmentState::stopped;  // B2: pairs B1
 }
 
 std::unexpected<Error> layout_mismatch(const std::string& path, std::string field, std::string expected, std::string found) {
@@ -236,7 +239,7 @@ Result<void> Segment::publish() {
     return fail(file_error(ErrorCode::shm_system, "giving a segment its name", paths_.segment));
   }
   owns_building_ = false;
-  if (old) return retire(*old);
+  if (old) retire(*old);
   return {};
 }
 

@@ -85,18 +85,19 @@ struct CellProtocol {
 
 class alignas(kCacheLineBytes) Cell {
  public:
-  // REQUIRES: event.sequence > 0 is the next one of the stream, and no gated reader still needs this cell.
+  // Publishes the event as number `sequence`, whatever number it bears itself.
+  // REQUIRES: sequence > 0 is the next one of the stream, and no gated reader still needs this cell.
   template <class Copy, class Protocol>
-  TT_HOT void publish(const Event& event) noexcept {
+  TT_HOT void publish(const Event& event, std::uint64_t sequence) noexcept {
     if constexpr (Protocol::kInvalidates) {
       __atomic_store_n(words() + kSequenceWord, 0, __ATOMIC_RELAXED);  // relaxed: W1 orders it
       std::atomic_thread_fence(std::memory_order_release);             // W1: zero before payload; pairs R2
     }
     if constexpr (!Protocol::kPublishesLast) {
-      __atomic_store_n(words() + kSequenceWord, event.sequence, __ATOMIC_RELEASE);  // mutant: W2 too early
+      __atomic_store_n(words() + kSequenceWord, sequence, __ATOMIC_RELEASE);  // mutant: W2 too early
     }
     Copy::store(words(), event);
-    __atomic_store_n(words() + kSequenceWord, event.sequence, __ATOMIC_RELEASE);  // W2; pairs R1, G1
+    __atomic_store_n(words() + kSequenceWord, sequence, __ATOMIC_RELEASE);  // W2; pairs R1, G1
   }
 
   // Whether event() is the event of this sequence, ready to be read plainly. For gated readers only.

@@ -30,9 +30,9 @@ class BasicStreamWriter {
       stream_->count_refusal();
       return 0;
     }
-    event.sequence = sequence;
-    cells_[sequence & mask_].template publish<Copy, Protocol>(event);
+    cells_[sequence & mask_].template publish<Copy, Protocol>(event, sequence);
     stream_->set_head(sequence);
+    event.sequence = sequence;  // only now: a wide load of the event would have to wait for this narrow store
     next_ = sequence + 1;
     return sequence;
   }

@@ -105,7 +105,7 @@ class alignas(kCacheLineBytes) CounterRow {
  private:
   Text<48> name_;
   std::atomic<std::uint64_t> value_{0};
-  std::uint64_t reserved_ = 0;
+  [[maybe_unused]] std::uint64_t reserved_ = 0;
 };
 
 static_assert(ShmRecord<QuoteRow> && sizeof(QuoteRow) == 48);

@@ -94,6 +94,7 @@ Result<ReplayResult> replay_journal(const std::function<bool(Event&)>& next, con
       preamble.emplace();
       positions.clear();
       run.reset();
+      queue.begin(event.sequence);  // what a crash kept from the epoch before's last input is no output of this one
       hash.emplace(RunOrigin{event.sequence, event.as<Session>().epoch});
       ++result.epochs;
     }

@@ -17,7 +17,7 @@ struct EventDifference {
   std::uint64_t sequence = 0;  // as recorded; in the run where nothing is recorded
   std::string what;            // "differs", "missing in the replay", "not in the journal"
   std::string field;           // first differing field: "payload.score"
-  std::string recorded;        // as JSON; empty where there is none
+  std::string recorded;        // as JSON, rebased where runs are compared; empty where there is none
   std::string replayed;
 };
 
@@ -49,10 +49,12 @@ class RunComparison {
     }
     if (!recorded_origin_) recorded_origin_ = origin_of(recorded);
     if (!run_origin_) run_origin_ = origin_of(event);
-    const Event a = epoch_free(rebased(recorded, *recorded_origin_));
-    const Event b = epoch_free(rebased(event, *run_origin_));
-    if (std::memcmp(&a, &b, sizeof a) != 0) difference_ = difference_of(&a, &b);
+    const Event a = rebased(recorded, *recorded_origin_);
+    const Event b = rebased(event, *run_origin_);
     ++compared_;
+    if (std::memcmp(&a, &b, sizeof a) == 0) return;
+    difference_ = difference_of(&a, &b);
+    difference_->sequence = recorded.sequence;
   }
 
   // This run has ended: whatever is still recorded is missing.
@@ -67,21 +69,6 @@ class RunComparison {
  private:
   static RunOrigin origin_of(const Event& event) noexcept {
     return {event.sequence, event.type == EventType::session ? event.as<Session>().epoch : 1};
-  }
-  // Inputs that name the epoch or an order of it differ between equal runs by that alone.
-  static Event epoch_free(Event event) noexcept {
-    if (event.type == EventType::session) {
-      auto payload = event.as<Session>();
-      payload.epoch = 0;
-      event.payload = std::bit_cast<std::array<std::byte, kPayloadBytes>>(payload);
-    }
-    if (event.type == EventType::fill || event.type == EventType::report) {
-      std::uint64_t order = 0;
-      std::memcpy(&order, event.payload.data(), sizeof order);
-      order &= 0xffff'ffffu;
-      std::memcpy(event.payload.data(), &order, sizeof order);
-    }
-    return event;
   }
 
   std::function<bool(Event&)> next_;

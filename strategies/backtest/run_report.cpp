@@ -21,6 +21,7 @@ RunReport::InstrumentRowReport* RunReport::row(InstrumentId id) {
 }
 
 void RunReport::mark(InstrumentId id, InstrumentRowReport& row) {
+  if (!row.quote.is_present()) return;  // a position carried over has no price yet
   const std::int64_t price_e9 = row.holding.quantity_e9() >= 0 ? row.quote.sell_e9() : row.quote.buy_e9();
   const i128 pnl_e18 = row.holding.pnl_e18(price_e9);
   if (pnl_e18 == row.marked_e18) return;
@@ -46,8 +47,8 @@ void RunReport::add(const Event& event) {
       ++found->ticks;
       found->crossed += tick.ask_e9 < tick.bid_e9;
       found->locked += tick.ask_e9 == tick.bid_e9;
-      ++found->spreads[tick.ask_e9 - tick.bid_e9];
       found->quote = {tick.bid_e9, tick.ask_e9, event.time_ns};
+      if (found->quote.is_present()) ++found->spreads[tick.ask_e9 - tick.bid_e9];
       if (found->holding.quantity_e9() != 0) mark(event.instrument, *found);
       break;
     }
@@ -68,15 +69,17 @@ void RunReport::add(const Event& event) {
       if (InstrumentRowReport* found = row(event.instrument)) {
         const auto fill = event.as<Fill>();
         ++found->fills;
-        found->holding.fill(fill.side, fill.price_e9, fill.quantity_e9, fill.commission_e9);
         money_[(*instruments_)[event.instrument].quote].commission_e18 += static_cast<i128>(fill.commission_e9) * kE9;
-        mark(event.instrument, *found);
       }
       break;
-    case EventType::position:
-      if (InstrumentRowReport* found = row(event.instrument); found != nullptr && !event.is_output()) {
-        found->holding.restore(event.as<Position>());
-        found->marked_e18 = found->holding.realised_e18();
+    case EventType::position:  // after each fill that was booked, and at the start for what an earlier epoch left
+      if (InstrumentRowReport* found = row(event.instrument)) {
+        if (!found->holding.restore(event.as<Position>())) break;
+        if (event.is_output()) {
+          mark(event.instrument, *found);
+        } else {
+          found->marked_e18 = found->holding.realised_e18();
+        }
       }
       break;
     default: break;

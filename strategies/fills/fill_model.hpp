@@ -3,8 +3,8 @@
 // the same latency. Costs are charged: the spread by the touch, commission by notional.
 //   path       warm
 //   threads    one
-//   invariant  an order that arrives at T fills on the last quote before T; buys pay max(bid, ask), sells get min(bid, ask). Answers come in
-//              the order of the intents. Nothing is allocated after construction.
+//   invariant  an order that arrives at T fills on the last quote before T (without latency: on the quote it was decided on); buys pay
+//              max(bid, ask), sells get min(bid, ask). Answers come in the order of the intents. Nothing is allocated after construction.
 //
 // What it leaves out, and so flatters: depth (any quantity fills at the touch), queueing, and the market's reaction.
 #pragma once
@@ -16,6 +16,7 @@
 
 #include "core/event/payloads.hpp"
 #include "core/instrument/instrument_table.hpp"
+#include "core/price/decimal.hpp"
 
 namespace thintail {
 
@@ -34,7 +35,9 @@ class FillModel {
       : settings_(settings), quotes_(instruments_max), orders_(kOrdersMax) {}
 
   // The venue's own view of the market. REQUIRES: execute_until(time of this tick) came before.
-  void on_tick(InstrumentId id, const Tick& tick) noexcept { quotes_[id] = {tick.bid_e9, tick.ask_e9}; }
+  void on_tick(InstrumentId id, const Tick& tick) noexcept {
+    if (id < quotes_.size()) quotes_[id] = {tick.bid_e9, tick.ask_e9};
+  }
 
   // An intent sent at engine time event.time_ns. False where no more orders can be held (kOrdersMax in flight).
   bool on_intent(const Event& event) noexcept {
@@ -61,8 +64,10 @@ class FillModel {
     return count_ == 0 ? std::numeric_limits<std::int64_t>::max() : orders_[head_].arrival_ns + settings_.latency_ns;
   }
 
-  // The answer due first: a Fill, or a Report that refuses. REQUIRES: next_due_ns() <= now, after execute_until(now).
+  // The answer due first: a Fill, or a Report that refuses. REQUIRES: next_due_ns() <= now.
   Event take_answer(unsigned flags) noexcept {
+    // An order decided on since the last execute_until(), as by a timer, fills now: no quote came in between.
+    execute_until(orders_[head_].arrival_ns);
     const Order order = orders_[head_];
     head_ = (head_ + 1) % kOrdersMax;
     --count_;
@@ -94,11 +99,18 @@ class FillModel {
     bool filled;
   };
 
-  // Rounded away from zero: a cost is never understated.
+  // Price times quantity times rate, in 1e-27, over a million, in 1e-9: divided by 1e24 in two steps, since the product of the three would
+  // not fit 128 bits. Rounded up once, exactly: a cost is never understated. What fits no i64 is the largest one.
   std::int64_t commission_e9(std::int64_t price_e9, std::int64_t quantity_e9) const noexcept {
-    const i128 notional_e9 = static_cast<i128>(price_e9) * quantity_e9 / kE9;
-    const i128 million_e9 = static_cast<i128>(1'000'000) * kE9;
-    return static_cast<std::int64_t>((notional_e9 * settings_.commission_per_million_e9 + million_e9 - 1) / million_e9);
+    constexpr std::int64_t kE12 = 1'000'000'000'000;
+    constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
+    const auto divided_up = [](i128 value) { return (value + (kE12 - 1)) / kE12; };
+    const i128 notional_e18 = static_cast<i128>(price_e9) * quantity_e9;
+    const std::int64_t rate_e9 = settings_.commission_per_million_e9;
+    i128 scaled = 0;
+    const bool is_wide = __builtin_mul_overflow(notional_e18 / kE12, static_cast<i128>(rate_e9), &scaled);
+    if (is_wide || scaled >= static_cast<i128>(kMax) * kE12) return kMax;
+    return static_cast<std::int64_t>(divided_up(scaled + divided_up(notional_e18 % kE12 * rate_e9)));
   }
 
   FillModelSettings settings_;

@@ -38,6 +38,7 @@ DecisionPipeline::DecisionPipeline(const Settings& settings, const InstrumentTab
 }
 
 void DecisionPipeline::enable(InstrumentId id) {
+  TT_CHECK(id < books_.size(), "at most core.instruments_max instruments");
   const Instrument& instrument = (*instruments_)[id];
   market_.enable(id);
   gate_.enable(id, instrument);
@@ -48,7 +49,7 @@ void DecisionPipeline::enable(InstrumentId id) {
 Prediction DecisionPipeline::predict(const Event& input, const FeatureRow& row, const Quote& quote,
                                      double mid) const noexcept {
   // A crossed quote costs no negative spread.
-  const double spread = static_cast<double>(quote.buy_e9() - quote.sell_e9());
+  const double spread = static_cast<double>(quote.buy_e9()) - static_cast<double>(quote.sell_e9());
   const double cost_bp = mid > 0 ? spread / mid * 1e4 + 2 * commission_bp_ : 0.0;
   Prediction prediction{input.sequence, market_.features()->digest(row), 0.0f, static_cast<float>(cost_bp),
                         static_cast<std::uint32_t>(std::popcount(row.defined)), 0, PredictionState::valid, 0};
@@ -64,12 +65,12 @@ Prediction DecisionPipeline::predict(const Event& input, const FeatureRow& row, 
   return prediction;
 }
 
-void DecisionPipeline::release(std::uint64_t order_id, std::int64_t quantity_e9) noexcept {
-  Order& order = orders_[(order_id & 0xffff'ffffu) % kOrdersMax];
-  if (order_id == 0 || order.id != order_id) {
-    ++unknown_fills_;  // an answer to an order of another epoch, or a repeated one
-    return;
-  }
+DecisionPipeline::Order* DecisionPipeline::find_order(std::uint64_t order_id, InstrumentId id) noexcept {
+  Order& order = orders_[(order_id & kOrderCounterMax) % kOrdersMax];
+  return order_id != 0 && order.id == order_id && order.instrument == id ? &order : nullptr;
+}
+
+void DecisionPipeline::release(Order& order, std::int64_t quantity_e9) noexcept {
   const std::int64_t released_e9 = std::min(quantity_e9, order.open_e9);
   Book& book = books_[order.instrument];
   (order.side == Side::buy ? book.working_buy_e9 : book.working_sell_e9) -= released_e9;
@@ -79,8 +80,17 @@ void DecisionPipeline::release(std::uint64_t order_id, std::int64_t quantity_e9)
 
 void DecisionPipeline::on_report(const Event& input) noexcept {
   const auto report = input.as<Report>();
-  if (report.state == OrderState::accepted) return;
-  release(report.client_order_id, std::numeric_limits<std::int64_t>::max());
+  Order* const order = find_order(report.client_order_id, input.instrument);
+  if (order == nullptr) {
+    ++unknown_fills_;
+    return;
+  }
+  switch (report.state) {
+    case OrderState::accepted: break;
+    case OrderState::cancelled:
+    case OrderState::refused:
+    case OrderState::expired: release(*order, order->open_e9); break;
+  }
 }
 
 void DecisionPipeline::on_session(const Event& input) noexcept {
@@ -94,7 +104,9 @@ void DecisionPipeline::on_session(const Event& input) noexcept {
 }
 
 void DecisionPipeline::restore(const Event& input) noexcept {
-  if (market_.is_enabled(input.instrument)) books_[input.instrument].holding.restore(input.as<Position>());
+  if (!market_.is_enabled(input.instrument)) return;
+  // What nobody can have held is not traded on: the position is unknown.
+  if (!books_[input.instrument].holding.restore(input.as<Position>())) gate_.kill();
 }
 
 }  // namespace thintail

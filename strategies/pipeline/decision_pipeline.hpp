@@ -7,6 +7,9 @@
 //              after the instruments are enabled.
 #pragma once
 
+#include <algorithm>
+#include <limits>
+#include <utility>
 #include <vector>
 
 #include "core/config/settings.hpp"
@@ -62,11 +65,13 @@ class DecisionPipeline {
   const MarketState& market() const noexcept { return market_; }
   const Holding& holding(InstrumentId id) const noexcept { return books_[id].holding; }
   const RiskGate& gate() const noexcept { return gate_; }
+  // Answers to no order in flight (of another epoch, repeated, or contradicting their order): counted, and otherwise left alone.
   std::uint64_t unknown_fills() const noexcept { return unknown_fills_; }
 
  private:
   static constexpr std::size_t kFlattenPerInput = 8;
   static constexpr std::size_t kOrdersMax = 4096;  // power of two; in flight at once
+  static constexpr std::uint64_t kOrderCounterMax = 0xffff'ffff;  // low half of a client order id
 
   struct Order {
     std::uint64_t id = 0;  // 0: free
@@ -131,7 +136,7 @@ class DecisionPipeline {
     append(sink, input.time_ns, input.instrument,
            thintail::Signal{input.sequence, target_e9, expected_e9, score, cost, static_cast<std::uint16_t>(strategy),
                             static_cast<std::uint16_t>(decision.reason), 0});
-    return order(input, input.instrument, target_e9 - expected_e9, strategy, sink);
+    return order(input, input.instrument, saturated(static_cast<i128>(target_e9) - expected_e9), strategy, sink);
   }
 
   // Puts a signed quantity through the gate: an Intent or a Reject comes out.
@@ -143,7 +148,9 @@ class DecisionPipeline {
                                static_cast<std::uint16_t>(strategy)};
     Verdict verdict = gate_.judge(request, book.exposure(), quote, input.time_ns);
     Order& slot = orders_[(order_counter_ + 1) % kOrdersMax];
-    if (verdict.passed() && slot.id != 0) verdict = {RiskRule::open_orders, kOrdersMax, kOrdersMax};
+    if (verdict.passed() && (slot.id != 0 || order_counter_ == kOrderCounterMax)) {
+      verdict = {RiskRule::open_orders, kOrdersMax, kOrdersMax};
+    }
     if (!verdict.passed()) {
       append(sink, input.time_ns, id,
              Reject{input.sequence, verdict.limit, verdict.observed, signed_e9, static_cast<std::uint16_t>(verdict.rule),
@@ -162,11 +169,15 @@ class DecisionPipeline {
 
   template <EventSink Sink>
   void on_fill(const Event& input, Sink& sink) noexcept {
-    if (!market_.is_enabled(input.instrument)) return;
     const auto fill = input.as<Fill>();
-    release(fill.client_order_id, fill.last != 0 ? std::numeric_limits<std::int64_t>::max() : fill.quantity_e9);
-    Book& book = books_[input.instrument];
-    book.holding.fill(fill.side, fill.price_e9, fill.quantity_e9, fill.commission_e9);
+    Order* const order = find_order(fill.client_order_id, input.instrument);
+    Book& book = books_[order != nullptr ? input.instrument : 0];
+    if (order == nullptr || fill.side != order->side ||
+        !book.holding.fill(fill.side, fill.price_e9, fill.quantity_e9, fill.commission_e9)) {
+      ++unknown_fills_;
+      return;
+    }
+    release(*order, fill.last != 0 ? order->open_e9 : fill.quantity_e9);
     append(sink, input.time_ns, input.instrument, book.holding.to_payload());
   }
 
@@ -185,34 +196,50 @@ class DecisionPipeline {
         gate_.resume();
         flattening_ = false;
         break;
-      case CommandKind::kill: gate_.kill(); break;
+      case CommandKind::kill:
+        gate_.kill();
+        flattening_ = false;  // a reset does not take up orders that were meant before the kill
+        break;
       case CommandKind::reset_kill: gate_.reset_kill(); break;
       case CommandKind::flatten:  // no new risk, then close at market, a few positions an input
         gate_.pause();
         flattening_ = true;
-        flatten_next_ = 0;
         flatten(input, sink);
         break;
       case CommandKind::none: break;
     }
   }
 
+  // Goes on at each timer until nothing is held and nothing works; a refused order (a stale quote, say) is tried again. The cursor goes
+  // round, so that positions which cannot be closed do not keep others open.
   template <EventSink Sink>
   void flatten(const Event& input, Sink& sink) noexcept {
-    for (std::size_t done = 0; flatten_next_ < books_.size() && done < kFlattenPerInput; ++flatten_next_) {
-      const std::int64_t expected_e9 = books_[flatten_next_].exposure().expected_e9();
-      if (expected_e9 == 0) continue;
-      order(input, static_cast<InstrumentId>(flatten_next_), -expected_e9, StrategyId::operator_command, sink);
-      ++done;
+    bool all_flat = true;
+    std::size_t ordered = 0;
+    for (std::size_t seen = 0; seen < books_.size() && ordered < kFlattenPerInput; ++seen) {
+      const auto id = static_cast<InstrumentId>(flatten_next_);
+      flatten_next_ = flatten_next_ + 1 == books_.size() ? 0 : flatten_next_ + 1;
+      const Exposure exposure = books_[id].exposure();
+      if (exposure.is_flat()) continue;
+      all_flat = false;
+      if (exposure.is_working()) continue;  // an order beside the one in flight could overshoot
+      const std::int64_t held_e9 = exposure.position_e9;
+      const std::int64_t largest_e9 = gate_.largest_order_e9(id);
+      // Without a limit the whole is asked for, and the refusal names the rule.
+      const std::int64_t part_e9 = largest_e9 > 0 ? std::clamp(-held_e9, -largest_e9, largest_e9) : -held_e9;
+      order(input, id, part_e9, StrategyId::operator_command, sink);
+      ++ordered;
     }
-    if (flatten_next_ == books_.size()) flattening_ = false;
+    flattening_ = !all_flat;
   }
 
   void on_report(const Event& input) noexcept;
   void on_session(const Event& input) noexcept;
   void restore(const Event& input) noexcept;
+  // The order in flight that an answer names; null where there is none of that instrument.
+  Order* find_order(std::uint64_t order_id, InstrumentId id) noexcept;
   // Takes up to `quantity_e9` of an order off the working quantities.
-  void release(std::uint64_t order_id, std::int64_t quantity_e9) noexcept;
+  void release(Order& order, std::int64_t quantity_e9) noexcept;
 
   template <EventSink Sink>
   static void append_bar(InstrumentId id, const ClosedBar& bar, std::int64_t time_ns, Sink& sink) noexcept {

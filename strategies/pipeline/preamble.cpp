@@ -66,27 +66,20 @@ std::vector<Event> to_events(const Preamble& preamble, std::int64_t time_ns, uns
 }
 
 bool PreambleReader::take(const Event& event) {
-  if (event.is_output()) return false;
+  if (fault_ || event.is_output()) return false;
+  if (text_open_ && event.type != EventType::continuation) {
+    return refuse("text", fmt::format("the rest of {} bytes of text", text_bytes_),
+                  fmt::format("{} bytes, then another event", text_.size()));
+  }
   switch (event.type) {
     case EventType::session:
       if (event.as<Session>().state != SessionState::started || session_seen_) return false;
       session_seen_ = true;
       preamble_.epoch = event.as<Session>().epoch;
       return true;
-    case EventType::config:
-    case EventType::instrument:
-      continued_ = event;
-      text_.clear();
-      text_bytes_ = event.type == EventType::config ? event.as<ConfigText>().text_bytes
-                                                    : event.as<InstrumentRow>().name_bytes;
-      if (!event.is_continued()) complete_text();
-      return true;
-    case EventType::continuation: {
-      const auto part = event.as<Continuation>();
-      text_.append(part.text.data(), part.text.size());
-      if (!event.is_continued()) complete_text();
-      return true;
-    }
+    case EventType::config: return begin_text(event, event.as<ConfigText>().text_bytes);
+    case EventType::instrument: return begin_text(event, event.as<InstrumentRow>().name_bytes);
+    case EventType::continuation: return add_text(event);
     case EventType::model:
       preamble_.has_model = true;
       preamble_.model_hash = event.as<Model>().sha256;
@@ -99,45 +92,82 @@ bool PreambleReader::take(const Event& event) {
   }
 }
 
-void PreambleReader::complete_text() {
-  text_.resize(std::min(text_.size(), text_bytes_));
-  if (continued_.type == EventType::config) {
-    preamble_.config_text = text_;
-    config_seen_ = sha256(text_) == continued_.as<ConfigText>().sha256;
-    return;
+bool PreambleReader::begin_text(const Event& event, std::size_t text_bytes) {
+  continued_ = event;
+  text_.clear();
+  text_bytes_ = text_bytes;
+  text_open_ = event.is_continued();
+  return text_open_ || complete_text();
+}
+
+bool PreambleReader::add_text(const Event& event) {
+  // A hostile stream cannot make the text grow past what its event announced.
+  if (!text_open_ || text_.size() >= text_bytes_) {
+    return refuse("text", fmt::format("{} bytes of text", text_bytes_), "a Continuation beyond them");
   }
+  const auto part = event.as<Continuation>();
+  text_.append(part.text.data(), std::min(part.text.size(), text_bytes_ - text_.size()));
+  text_open_ = event.is_continued();
+  return text_open_ || complete_text();
+}
+
+bool PreambleReader::complete_text() {
+  if (text_.size() != text_bytes_) {
+    return refuse("text", fmt::format("{} bytes of text", text_bytes_), fmt::format("{} bytes", text_.size()));
+  }
+  if (continued_.type == EventType::instrument) return complete_instrument();
+  const Sha256Digest found = sha256(text_);
+  const Sha256Digest expected = continued_.as<ConfigText>().sha256;
+  if (found != expected) return refuse("config.sha256", to_hex(expected), to_hex(found));
+  preamble_.config_text = text_;
+  config_seen_ = true;
+  return true;
+}
+
+bool PreambleReader::complete_instrument() {
   const auto row = continued_.as<InstrumentRow>();
-  const auto at = text_.find('@');
-  const auto space = text_.find(' ');
-  const auto last = text_.rfind(' ');
-  Instrument instrument;
-  if (at != std::string::npos && space != std::string::npos && at < space) {
-    instrument.symbol = text_.substr(0, at);
-    instrument.venue = text_.substr(at + 1, space - at - 1);
-    if (last > space) {
-      instrument.base = text_.substr(space + 1, last - space - 1);
-      instrument.quote = text_.substr(last + 1);
-    }
+  if (continued_.instrument != preamble_.instruments.size()) {
+    return refuse("instrument", fmt::format("the next index, {}", preamble_.instruments.size()),
+                  std::to_string(continued_.instrument));
   }
-  instrument.digits = row.digits;
-  instrument.tick_size_e9 = row.tick_size_e9;
-  instrument.lot_step_e9 = row.lot_step_e9;
-  instrument.contract_size_e9 = row.contract_size_e9;
-  instrument.calendar = static_cast<CalendarId>(row.calendar);
-  // Ids are dense and in order; a hostile id cannot make the table grow past what was journaled.
-  if (continued_.instrument == preamble_.instruments.size()) preamble_.instruments.push_back(std::move(instrument));
+  if (row.calendar > static_cast<std::uint16_t>(CalendarId::gold)) {
+    return refuse("calendar", "a calendar of core/time/calendar.hpp", std::to_string(row.calendar));
+  }
+  const auto at = text_.find('@');
+  const auto first_space = text_.find(' ');
+  const auto last_space = text_.rfind(' ');
+  if (at == std::string::npos || first_space == std::string::npos || at > first_space || first_space == last_space) {
+    return refuse("name", "\"SYMBOL@venue BASE QUOTE\"", fmt::format("\"{}\"", printable(text_)));
+  }
+  preamble_.instruments.push_back({.symbol = text_.substr(0, at),
+                                   .venue = text_.substr(at + 1, first_space - at - 1),
+                                   .base = text_.substr(first_space + 1, last_space - first_space - 1),
+                                   .quote = text_.substr(last_space + 1),
+                                   .digits = row.digits,
+                                   .tick_size_e9 = row.tick_size_e9,
+                                   .lot_step_e9 = row.lot_step_e9,
+                                   .contract_size_e9 = row.contract_size_e9,
+                                   .calendar = static_cast<CalendarId>(row.calendar)});
+  return true;
+}
+
+bool PreambleReader::refuse(std::string field, std::string expected, std::string found) {
+  fault_ = Error{.code = ErrorCode::replay_incomplete,
+                 .doing = "reading what the journal begins with",
+                 .field = std::move(field),
+                 .expected = std::move(expected),
+                 .found = std::move(found)};
+  return false;
 }
 
 Result<Preamble> PreambleReader::finish() && {
-  const auto refuse = [](std::string expected, std::string found) {
-    return fail({.code = ErrorCode::replay_incomplete,
-                 .doing = "reading what the journal begins with",
-                 .expected = std::move(expected),
-                 .found = std::move(found)});
-  };
-  if (!session_seen_) return refuse("a Session{started} event first", "none");
-  if (!config_seen_) return refuse("a Config event whose text has the SHA-256 it names", "none");
-  if (preamble_.instruments.empty()) return refuse("at least one Instrument event", "none");
+  if (!fault_ && text_open_) {
+    refuse("text", fmt::format("{} bytes of text", text_bytes_), fmt::format("{} bytes", text_.size()));
+  }
+  if (!fault_ && !session_seen_) refuse("session", "a Session{started} event first", "none");
+  if (!fault_ && !config_seen_) refuse("config", "a Config event with its text", "none");
+  if (!fault_ && preamble_.instruments.empty()) refuse("instrument", "at least one Instrument event", "none");
+  if (fault_) return fail(std::move(*fault_));
   for (const Instrument& instrument : preamble_.instruments) TT_TRY_VOID(validate(instrument));
   return std::move(preamble_);
 }

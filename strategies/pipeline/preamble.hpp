@@ -6,6 +6,7 @@
 
 #include <cstring>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,18 +40,26 @@ class PreambleReader {
  public:
   // True while events belong to the preamble; false for the first one that does not, which is left to the caller.
   bool take(const Event& event);
-  // Refuses a preamble that lacks its session, text or an instrument's name.
+  // Refuses a preamble that lacks its session, text or an instrument's name, or whose parts contradict each other.
   Result<Preamble> finish() &&;
 
  private:
+  // Starts collecting the text that the event's continuations carry.
+  bool begin_text(const Event& event, std::size_t text_bytes);
+  bool add_text(const Event& event);
+  bool complete_text();
+  bool complete_instrument();
+  // Remembers why the preamble cannot be used; false, so that the caller stops feeding it.
+  bool refuse(std::string field, std::string expected, std::string found);
+
   Preamble preamble_;
   std::string text_;
   std::size_t text_bytes_ = 0;  // of the event being continued
   Event continued_{};
+  bool text_open_ = false;  // continuations are still to come
   bool session_seen_ = false;
   bool config_seen_ = false;
-
-  void complete_text();
+  std::optional<Error> fault_;
 };
 
 }  // namespace thintail

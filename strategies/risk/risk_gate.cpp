@@ -10,15 +10,9 @@ namespace {
 constexpr std::int64_t kSecondNs = 1'000'000'000;
 constexpr std::int64_t kLongAgo = std::numeric_limits<std::int64_t>::min();
 
-// now - then without overflow; `then` may be the far past.
+// now - then; `then` may be the far past.
 constexpr std::int64_t elapsed_ns(std::int64_t now_ns, std::int64_t then_ns) noexcept {
-  std::int64_t elapsed = 0;
-  return __builtin_sub_overflow(now_ns, then_ns, &elapsed) ? std::numeric_limits<std::int64_t>::max() : elapsed;
-}
-
-constexpr std::int64_t saturate(i128 value) noexcept {
-  constexpr i128 high = std::numeric_limits<std::int64_t>::max();
-  return static_cast<std::int64_t>(value > high ? high : value < -high ? -high : value);
+  return saturated(static_cast<i128>(now_ns) - then_ns);
 }
 
 }  // namespace
@@ -37,8 +31,9 @@ void RiskGate::enable(InstrumentId id, const Instrument& instrument) {
   row.lot_step_e9 = instrument.lot_step_e9;
   if (limits.max_order_quantity) row.max_order_quantity_e9 = limits.max_order_quantity->e9;
   if (limits.max_position) row.max_position_e9 = limits.max_position->e9;
-  if (limits.max_quote_age_ms) row.max_quote_age_ns = *limits.max_quote_age_ms * 1'000'000;
-  if (limits.max_orders_per_second) {
+  if (limits.max_quote_age_ms) row.max_quote_age_ns = saturated(static_cast<i128>(*limits.max_quote_age_ms) * 1'000'000);
+  // None a second passes nothing, which is what an unset limit does.
+  if (limits.max_orders_per_second && *limits.max_orders_per_second > 0) {
     row.orders_per_second = *limits.max_orders_per_second;
     row.order_times_ns.assign(static_cast<std::size_t>(row.orders_per_second), kLongAgo);
   }
@@ -51,15 +46,13 @@ Verdict RiskGate::judge(const OrderRequest& order, const Exposure& exposure, con
   if (order.instrument >= rows_.size()) return {no_limit, 0, 0};
   const Row& row = rows_[order.instrument];
 
-  // Sums of three i64 in i128 cannot overflow, so no hostile quantity wraps past a limit.
+  // The most that can be held on the order's side: working orders of that side all fill, opposite ones never. Sums of three i64 in
+  // i128 cannot overflow, so no hostile quantity wraps past a limit.
   const bool buys = order.side == Side::buy;
-  const i128 expected = static_cast<i128>(exposure.position_e9) + exposure.working_buy_e9 - exposure.working_sell_e9;
-  const i128 after = expected + (buys ? static_cast<i128>(order.quantity_e9) : -static_cast<i128>(order.quantity_e9));
-  // The worst that can be held on the order's side: opposite working orders may never fill.
   const i128 worst = buys ? static_cast<i128>(exposure.position_e9) + exposure.working_buy_e9 + order.quantity_e9
                           : -(static_cast<i128>(exposure.position_e9) - exposure.working_sell_e9 - order.quantity_e9);
-  const auto size = [](i128 value) { return value < 0 ? -value : value; };
-  const bool adds_risk = !(size(after) < size(expected) && (after == 0 || (after > 0) == (expected > 0)));
+  // Up to zero the order only closes an opposite position, whatever becomes of the working orders.
+  const bool adds_risk = !(order.quantity_e9 > 0 && worst <= 0);
 
   if (adds_risk && paused_) return {paused, 0, 1};
   if (adds_risk && journal_lagging_) return {journal_lagging, 0, 1};
@@ -69,19 +62,25 @@ Verdict RiskGate::judge(const OrderRequest& order, const Exposure& exposure, con
   }
   if (!quote.is_present()) return {no_quote, 0, 0};
   const std::int64_t age_ns = elapsed_ns(now_ns, quote.time_ns);
-  if (!(age_ns <= row.max_quote_age_ns)) return {stale_quote, row.max_quote_age_ns, age_ns};
+  if (!(age_ns >= 0 && age_ns <= row.max_quote_age_ns)) return {stale_quote, row.max_quote_age_ns, age_ns};
   if (adds_risk && quote.is_crossed()) return {crossed_quote, quote.bid_e9, quote.ask_e9};
-  if (!(order.quantity_e9 > 0 && order.quantity_e9 % row.lot_step_e9 == 0)) {
+  if (!(order.quantity_e9 > 0 && row.lot_step_e9 > 0 && order.quantity_e9 % row.lot_step_e9 == 0)) {
     return {lot_step, row.lot_step_e9, order.quantity_e9};
   }
   if (!(order.quantity_e9 <= row.max_order_quantity_e9)) {
     return {max_order_quantity, row.max_order_quantity_e9, order.quantity_e9};
   }
-  // An order that only reduces passes even where a lowered limit already stands exceeded.
-  if (adds_risk && !(worst <= row.max_position_e9)) return {max_position, row.max_position_e9, saturate(worst)};
+  // An order that only reduces passes even where a lowered limit already stands exceeded: its worst is not above zero.
+  if (!(worst <= row.max_position_e9)) return {max_position, row.max_position_e9, saturated(worst)};
   const std::int64_t since_oldest_ns = elapsed_ns(now_ns, row.order_times_ns[row.next_time]);
   if (!(since_oldest_ns >= kSecondNs)) return {throttle, row.orders_per_second, since_oldest_ns};
   return {passed, 0, 0};
+}
+
+std::int64_t RiskGate::largest_order_e9(InstrumentId id) const noexcept {
+  const Row& row = rows_[id];
+  if (row.max_order_quantity_e9 <= 0 || row.lot_step_e9 <= 0) return 0;
+  return row.max_order_quantity_e9 - row.max_order_quantity_e9 % row.lot_step_e9;
 }
 
 void RiskGate::count_order(InstrumentId id, std::int64_t now_ns) noexcept {

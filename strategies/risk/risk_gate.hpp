@@ -9,9 +9,11 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <string_view>
 #include <vector>
 
+#include "core/base/int128.hpp"
 #include "core/config/settings.hpp"
 #include "core/event/payloads.hpp"
 #include "core/event/quote.hpp"
@@ -37,9 +39,15 @@ enum class RiskRule : std::uint16_t {
 inline constexpr std::size_t kRiskRuleCount = 13;
 std::string_view risk_rule_name(RiskRule rule) noexcept;
 
+// Nearest i64 that can be negated. A quantity that reached it is beyond every limit that can be set.
+constexpr std::int64_t saturated(i128 value) noexcept {
+  constexpr i128 kMax = std::numeric_limits<std::int64_t>::max();
+  return static_cast<std::int64_t>(value > kMax ? kMax : value < -kMax ? -kMax : value);
+}
+
 struct OrderRequest {
   InstrumentId instrument;
-  Side side;
+  Side side;  // buy or sell
   std::int64_t quantity_e9;
   std::uint16_t strategy;
 };
@@ -51,7 +59,11 @@ struct Exposure {
   std::int64_t working_sell_e9 = 0;
 
   // What will be held when everything working fills.
-  std::int64_t expected_e9() const noexcept { return position_e9 + working_buy_e9 - working_sell_e9; }
+  std::int64_t expected_e9() const noexcept {
+    return saturated(static_cast<i128>(position_e9) + working_buy_e9 - working_sell_e9);
+  }
+  bool is_flat() const noexcept { return position_e9 == 0 && working_buy_e9 == 0 && working_sell_e9 == 0; }
+  bool is_working() const noexcept { return working_buy_e9 != 0 || working_sell_e9 != 0; }
 };
 
 struct Verdict {
@@ -65,13 +77,17 @@ class RiskGate {
  public:
   RiskGate(const Settings& settings, std::size_t instruments_max) : settings_(&settings), rows_(instruments_max) {}
 
-  // Takes the instrument's limits from the settings. Cold; before its first order.
+  // Takes the instrument's limits from the settings. Cold; before its first order. REQUIRES: id < instruments_max.
   void enable(InstrumentId id, const Instrument& instrument);
 
   // Judges an order at engine time `now_ns`. Changes nothing: count_order() does, once the order really goes out.
   TT_HOT Verdict judge(const OrderRequest& order, const Exposure& exposure, const Quote& quote,
                        std::int64_t now_ns) const noexcept;
+  // REQUIRES: judge() passed an order of this instrument.
   TT_HOT void count_order(InstrumentId id, std::int64_t now_ns) noexcept;
+
+  // The largest order that the instrument's limits let pass, in whole lot steps; 0 where none does.
+  std::int64_t largest_order_e9(InstrumentId id) const noexcept;
 
   void kill() noexcept { killed_ = true; }
   void reset_kill() noexcept { killed_ = false; }

@@ -18,18 +18,19 @@ struct Decision {
 
 // Enters when the expected move pays `entry` round trips, reverses when the opposite one does, and leaves when what is expected in the
 // position's direction falls to `exit` round trips. entry > exit is the hysteresis that keeps noise around one level from trading.
-// NaN scores compare false everywhere and so hold nothing new: an entry needs a yes.
+// NaN scores and costs compare false everywhere and so hold nothing new: an entry needs a yes. So does a score of zero where a locked quote
+// makes the round trip free: no expected move is no reason to trade.
 TT_HOT inline Decision with_hysteresis(float score, float cost, int held, double entry, double exit) noexcept {
   const double edge = static_cast<double>(score);
   const double in = entry * static_cast<double>(cost);
   const double out = exit * static_cast<double>(cost);
   if (held == 0) {
-    if (edge >= in) return {1, SignalReason::enter};
-    if (edge <= -in) return {-1, SignalReason::enter};
+    if (edge > 0 && edge >= in) return {1, SignalReason::enter};
+    if (edge < 0 && edge <= -in) return {-1, SignalReason::enter};
     return {0, SignalReason::hold};
   }
   const double along = held > 0 ? edge : -edge;
-  if (along <= -in) return {-held, SignalReason::reverse};
+  if (along < 0 && along <= -in) return {-held, SignalReason::reverse};
   if (along <= out) return {0, SignalReason::exit};
   return {held, SignalReason::hold};
 }

@@ -57,7 +57,8 @@ TEST(byte_source, reads_an_empty_file_as_nothing) {
 
 TEST(byte_source, joins_the_frames_of_a_zstd_file) {
   const test::FeedFolder folder;
-  const Read read = read_file(folder.write("two", test::zstd_packed("one\n") + test::zstd_packed("two\n")), Compression::zstd);
+  const Read read =
+      read_file(folder.write("two", test::zstd_packed("one\n") + test::zstd_packed("two\n")), Compression::zstd);
   EXPECT_EQ(read.bytes, "one\ntwo\n");
   EXPECT_FALSE(read.error);
 }
@@ -83,7 +84,8 @@ TEST(byte_source, gives_what_precedes_the_cut) {
   const std::string text = sample();
   for (const auto compression : {Compression::zstd, Compression::lzma_alone}) {
     const std::string packed = compression == Compression::zstd ? test::zstd_packed(text) : test::lzma_packed(text);
-    const Read read = read_file(folder.write("half", std::string_view(packed).substr(0, packed.size() / 2)), compression);
+    const Read read =
+        read_file(folder.write("half", std::string_view(packed).substr(0, packed.size() / 2)), compression);
     EXPECT_GT(read.bytes.size(), text.size() / 4);
     EXPECT_TRUE(text.starts_with(read.bytes));
   }

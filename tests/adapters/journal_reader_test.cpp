@@ -31,6 +31,7 @@ class JournalReaderTest : public ::testing::Test {
   }
 
   test::TempFolder folder_;
+  test::TempFolder memory_{test::kMemoryFolder};
 };
 
 TEST_F(JournalReaderTest, a_closed_journal_ends_without_a_note) {
@@ -57,7 +58,7 @@ TEST_F(JournalReaderTest, cut_anywhere_it_gives_exactly_the_complete_blocks) {
   const std::vector<std::size_t> blocks{5, 2, 9};
   const auto bytes = test::file_bytes(write(blocks));
   const auto ends = block_ends(blocks);
-  const auto path = folder_.path() + "/cut.ttj";
+  const auto path = memory_.path() + "/cut.ttj";
   for (std::size_t size = kJournalHeaderBytes; size <= bytes.size(); ++size) {
     test::write_file(path, std::span(bytes).first(size));
     std::uint64_t whole_events = 0;
@@ -82,7 +83,7 @@ TEST_F(JournalReaderTest, cut_anywhere_it_gives_exactly_the_complete_blocks) {
 
 TEST_F(JournalReaderTest, cut_inside_the_header_it_is_refused) {
   const auto bytes = test::file_bytes(write({1}));
-  const auto path = folder_.path() + "/cut.ttj";
+  const auto path = memory_.path() + "/cut.ttj";
   for (std::size_t size = 0; size < kJournalHeaderBytes; size += 61) {
     test::write_file(path, std::span(bytes).first(size));
     const auto reader = JournalReader::open(path);
@@ -92,21 +93,17 @@ TEST_F(JournalReaderTest, cut_inside_the_header_it_is_refused) {
 }
 
 // Every block here was durable before the next was sealed, so damage to any but the closing block is damage to
-// acknowledged data.
+// acknowledged data. The header's bytes are flipped in journal_header_test.
 TEST_F(JournalReaderTest, every_flipped_byte_is_reported_and_nothing_after_it_is_given) {
   const std::vector<std::size_t> blocks{3, 1, 4};
   auto bytes = test::file_bytes(write(blocks));
   const auto ends = block_ends(blocks);
-  const auto path = folder_.path() + "/flipped.ttj";
-  for (std::size_t at = 0; at < bytes.size(); ++at) {
+  const auto path = memory_.path() + "/flipped.ttj";
+  for (std::size_t at = kJournalHeaderBytes; at < bytes.size(); ++at) {
     bytes[at] ^= std::byte{0x04};
     test::write_file(path, bytes);
     bytes[at] ^= std::byte{0x04};
     auto reader = JournalReader::open(path);
-    if (at < kJournalHeaderBytes) {
-      ASSERT_FALSE(reader.has_value()) << at;
-      continue;
-    }
     ASSERT_TRUE(reader.has_value());
     std::uint64_t whole_events = 0;
     for (std::size_t i = 0; i < blocks.size() && ends[i] <= at; ++i) whole_events += blocks[i];
@@ -128,7 +125,7 @@ TEST_F(JournalReaderTest, random_damage_to_a_large_journal_is_never_silent) {
   for (auto& events : blocks) events = 1 + random() % kBlockEventsMax;
   auto bytes = test::file_bytes(write(blocks));
   const std::uint64_t total = std::accumulate(blocks.begin(), blocks.end(), std::uint64_t{0});
-  const auto path = folder_.path() + "/damaged.ttj";
+  const auto path = memory_.path() + "/damaged.ttj";
   for (int round = 0; round < 100; ++round) {
     const std::size_t at = kJournalHeaderBytes + random() % (bytes.size() - kJournalHeaderBytes);
     const std::byte kept = bytes[at];
@@ -168,7 +165,7 @@ TEST_F(JournalReaderTest, a_hole_in_what_was_never_acknowledged_is_a_torn_tail) 
   ASSERT_TRUE(writer->flush_and_wait().has_value());
   writer->append(test::numbered_events(11, 2 * kBlockEventsMax));
   ASSERT_TRUE(writer->flush_and_wait().has_value());
-  const auto path = folder_.path() + "/torn.ttj";
+  const auto path = memory_.path() + "/torn.ttj";
   auto bytes = test::file_bytes(writer->path());
   const auto hole = kJournalHeaderBytes + block_bytes(10);
   std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(hole), 4096, std::byte{0});

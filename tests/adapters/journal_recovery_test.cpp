@@ -28,6 +28,7 @@ class JournalRecoveryTest : public ::testing::Test {
   }
 
   test::TempFolder folder_;
+  test::TempFolder memory_{test::kMemoryFolder};
 };
 
 TEST_F(JournalRecoveryTest, the_end_of_a_closed_journal_is_its_last_event) {
@@ -54,7 +55,7 @@ TEST_F(JournalRecoveryTest, found_from_the_end_it_is_where_reading_from_the_star
   std::vector<std::size_t> blocks(60);
   for (auto& events : blocks) events = 1 + random() % kBlockEventsMax;
   const auto bytes = test::file_bytes(write(blocks));
-  const auto path = folder_.path() + "/cut.ttj";
+  const auto path = memory_.path() + "/cut.ttj";
   for (int round = 0; round < 60; ++round) {
     const auto size = kJournalHeaderBytes + random() % (bytes.size() - kJournalHeaderBytes);
     test::write_file(path, std::span(bytes).first(size));
@@ -74,7 +75,7 @@ TEST_F(JournalRecoveryTest, the_end_lies_before_a_hole_in_what_was_never_acknowl
   ASSERT_TRUE(writer->flush_and_wait().has_value());
   writer->append(test::numbered_events(11, 3 * kBlockEventsMax));
   ASSERT_TRUE(writer->flush_and_wait().has_value());
-  const auto path = folder_.path() + "/torn.ttj";
+  const auto path = memory_.path() + "/torn.ttj";
   auto bytes = test::file_bytes(writer->path());
   const auto hole = kJournalHeaderBytes + block_bytes(10) + kBlockBytesMax;
   bytes[hole + 1000] ^= std::byte{1};
@@ -94,7 +95,7 @@ TEST_F(JournalRecoveryTest, the_end_lies_before_a_hole_in_what_was_never_acknowl
 TEST_F(JournalRecoveryTest, a_torn_tail_cut_anywhere_is_replaced_by_what_memory_still_holds) {
   const auto memory = test::numbered_events(4, 20);  // the old segment: some events that the journal has, and later ones
   const auto bytes = test::file_bytes(write_torn({3, 4, 5}, 0));
-  const auto path = folder_.path() + "/cut.ttj";
+  const auto path = memory_.path() + "/cut.ttj";
   const auto first_block_end = kJournalHeaderBytes + block_bytes(3);
   for (auto size = first_block_end; size <= bytes.size(); ++size) {
     test::write_file(path, std::span(bytes).first(size));

@@ -23,8 +23,8 @@ class GuardedBytes {
     const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
     const std::size_t readable = (bytes.size() + page - 1) / page * page;
     size_bytes_ = readable + page;
-    base_ = static_cast<char*>(
-        ::mmap(nullptr, size_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    base_ =
+        static_cast<char*>(::mmap(nullptr, size_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     EXPECT_NE(base_, MAP_FAILED);
     EXPECT_EQ(::mprotect(base_ + readable, page, PROT_NONE), 0);
     char* begin = base_ + readable - bytes.size();
@@ -95,6 +95,12 @@ std::vector<Outcome> reference(std::string_view bytes) {
     }
     Outcome out;
     std::int64_t ms_e9 = 0;
+    // What lies below a nanosecond is cut, where it is digits.
+    if (const std::size_t point = fields[0].find('.');
+        point != std::string_view::npos &&
+        fields[0].find_first_not_of("0123456789", point + 1) == std::string_view::npos) {
+      fields[0] = fields[0].substr(0, point + 7);
+    }
     if (fields.size() != 3) {
       out.field = "row";
     } else if (fields[0].empty() || fields[0][0] < '0' || fields[0][0] > '9' ||
@@ -152,16 +158,16 @@ TEST(lean_parser, agrees_with_the_decimal_parser_at_every_width) {
     for (std::size_t fraction = 0; fraction <= 11; ++fraction) {
       for (const bool has_point : {false, true}) {
         if (!has_point && fraction > 0) continue;
+        const std::string point = has_point ? "." : "";
         for (const std::string_view line_end : {"\n", "\r\n"}) {
-          const auto number = [&] { return digits(random, whole) + (has_point ? "." + digits(random, fraction) : ""); };
+          const auto number = [&] { return digits(random, whole) + point + digits(random, fraction); };
           std::string text;
           for (int repeat = 0; repeat < 4; ++repeat) {
             text += "1000," + number() + "," + number() + std::string(line_end);
             text += number() + ",1.5,1.6" + std::string(line_end);
           }
-          // The reference holds nine decimals; the parser takes any number of them in a time.
-          if (fraction <= 9) ASSERT_NO_FATAL_FAILURE(expect_same(text + std::string(kTail)));
-          if (fraction <= 9) ASSERT_NO_FATAL_FAILURE(expect_same(text));
+          ASSERT_NO_FATAL_FAILURE(expect_same(text + std::string(kTail)));
+          ASSERT_NO_FATAL_FAILURE(expect_same(text));
         }
       }
     }
@@ -180,10 +186,10 @@ TEST(lean_parser, agrees_with_the_decimal_parser_on_random_rows) {
     std::string text;
     for (std::uint32_t row = 0; row < 12; ++row) {
       text += digits(random, 1 + random.below(8));
-      if (random.below(2) == 0) text += "." + digits(random, random.below(7));
+      if (random.below(2) == 0) text.append(".").append(digits(random, random.below(7)));
       for (int price = 0; price < 2; ++price) {
-        text += "," + digits(random, 1 + random.below(5));
-        if (random.below(8) != 0) text += "." + digits(random, random.below(7));
+        text.append(",").append(digits(random, 1 + random.below(5)));
+        if (random.below(8) != 0) text.append(".").append(digits(random, random.below(7)));
       }
       text += random.below(2) == 0 ? "\n" : "\r\n";
     }
@@ -255,10 +261,22 @@ TEST(lean_parser, stops_right_after_a_bad_row_and_says_what_it_found) {
 
 TEST(lean_parser, names_the_field_of_every_kind_of_bad_row) {
   const std::vector<std::pair<std::string, std::string>> cases = {
-      {"", "row"},           {"1,2", "row"},          {"1,2,3,4", "row"},       {"x,1,2", "time"},
-      {"-1,1,2", "time"},    {"86400000,1,2", "time"}, {",1,2", "time"},        {"1.2.3,1,2", "time"},
-      {"1,0,2", "bid"},      {"1,-1,2", "bid"},       {"1,,2", "bid"},          {"1,1e5,2", "bid"},
-      {"1, 1,2", "bid"},     {"1,1,0.0", "ask"},      {"1,1,1.0000000001", "ask"}, {"1,1,9223372037", "ask"},
+      {"", "row"},
+      {"1,2", "row"},
+      {"1,2,3,4", "row"},
+      {"x,1,2", "time"},
+      {"-1,1,2", "time"},
+      {"86400000,1,2", "time"},
+      {",1,2", "time"},
+      {"1.2.3,1,2", "time"},
+      {"1,0,2", "bid"},
+      {"1,-1,2", "bid"},
+      {"1,,2", "bid"},
+      {"1,1e5,2", "bid"},
+      {"1, 1,2", "bid"},
+      {"1,1,0.0", "ask"},
+      {"1,1,1.0000000001", "ask"},
+      {"1,1,9223372037", "ask"},
   };
   for (const auto& [row, field] : cases) {
     const auto rows = parse_all(row + "\n" + std::string(kTail));

@@ -16,7 +16,7 @@ namespace {
 Violations headers_that_fail(const fs::path& root, const fs::path& scratch) {
   const auto headers = files_of(root, {".hpp"});
   const auto ccache = cmake_value("CCACHE");
-  const auto launcher = fs::exists(ccache) ? quoted(ccache) + " " : std::string();
+  const auto launcher = fs::exists(ccache) ? shell_quoted(ccache) + " " : std::string();
   fs::create_directories(scratch);
   Violations found;
   std::mutex found_mutex;
@@ -32,11 +32,11 @@ Violations headers_that_fail(const fs::path& root, const fs::path& scratch) {
       const auto text = fmt::format("#include \"{}\"\n#include \"{}\"\n", headers[i], headers[i]);
       if (text_of(unit) != text) std::ofstream(unit) << text;
       const auto ran = run(fmt::format("cd {} && {}{} -std=c++23 -march=x86-64-v3 -O0 -Wall -Wextra -Wpedantic "
-                                       "-Wconversion -Wshadow -Werror -Wno-unused-function -I{} "
+                                       "-Wconversion -Wshadow -Werror -I{} "
                                        "-DTHINTAIL_SOURCE_DIR='\"\"' -DTHINTAIL_BINARY_DIR='\"\"' "
                                        "-c {} -o {} 2>&1",
-                                       quoted(scratch), launcher, quoted(compiler()), quoted(root),
-                                       quoted(unit.filename()), quoted(name + ".o")));
+                                       shell_quoted(scratch), launcher, shell_quoted(compiler()), shell_quoted(root),
+                                       shell_quoted(unit.filename()), shell_quoted(name + ".o")));
       if (ran.status == 0) continue;
       const std::scoped_lock lock(found_mutex);
       found.push_back(headers[i] + ":\n" + ran.output);

@@ -28,7 +28,7 @@ Violations load_violations(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder)) {
     const auto name = entry.path().filename().string();
     if ((name != "thintail" && !name.starts_with("thintail-")) || !entry.is_regular_file()) continue;
-    std::istringstream lines(run("readelf -d " + quoted(entry.path()) + " 2>/dev/null").output);
+    std::istringstream lines(run("readelf -d " + shell_quoted(entry.path()) + " 2>/dev/null").output);
     for (std::string line; std::getline(lines, line);) {
       if (!line.contains("(NEEDED)")) continue;
       for (const auto& [library, programs] : allowed_programs()) {
@@ -52,7 +52,7 @@ TEST(LinkedLibraries, a_planted_program_that_loads_xgboost_is_found) {
   const PlantedTree tree;
   tree.write("empty.cpp", "int x;\n");
   tree.write("main.cpp", "int main() {}\n");
-  const auto in_tree = "cd " + quoted(tree.root()) + " && " + quoted(compiler());
+  const auto in_tree = "cd " + shell_quoted(tree.root()) + " && " + shell_quoted(compiler());
   ASSERT_EQ(run(in_tree + " -shared -fPIC empty.cpp -Wl,-soname,libxgboost.so.0 -o libxgboost.so").status, 0);
   for (const auto* program : {"thintail", "thintail-gateway", "thintail-train", "other"}) {
     ASSERT_EQ(run(in_tree + " main.cpp -Wl,--no-as-needed -L. -lxgboost -o " + program).status, 0);

@@ -91,7 +91,7 @@ struct Ran {
   std::string output;  // stdout
 };
 
-// REQUIRES: `command` quotes its paths; see quoted().
+// REQUIRES: `command` quotes its paths; see shell_quoted().
 inline Ran run(const std::string& command) {
   Ran ran;
   FILE* pipe = ::popen(command.c_str(), "r");  // NOLINT(bugprone-command-processor): tests run compilers and readelf
@@ -105,7 +105,8 @@ inline Ran run(const std::string& command) {
   return ran;
 }
 
-inline std::string quoted(const fs::path& path) { return "'" + path.string() + "'"; }
+// For paths without an apostrophe, as ours are.
+inline std::string shell_quoted(const fs::path& path) { return fmt::format("'{}'", path.string()); }
 
 // A value of this build's CMake cache, such as CMAKE_CXX_COMPILER; empty where it has none.
 inline std::string cmake_value(const std::string& name) {

@@ -126,7 +126,7 @@ TEST(FeatureEngine, both_ticks_of_one_millisecond_count) {
   engine.tick(quote(kFriday_ns, 100 * kE9, 100 * kE9));
   engine.tick(quote(kFriday_ns, 200 * kE9, 200 * kE9));
   engine.tick(quote(kFriday_ns, 400 * kE9, 400 * kE9));
-  // Two half-lives of 1 s later: a quarter of the first mid, three quarters of the last one, none of the one that held no time.
+  // Two half-lives of 1 s later: a quarter of the first mid, the rest of the last, none of the one that held no time.
   const FeatureRow& row = engine.tick(quote(kFriday_ns + 2 * kSecondNs, 400 * kE9, 400 * kE9));
   EXPECT_FLOAT_EQ(row.values[kMidDeviation], static_cast<float>(1e4 * (400.0 - (0.25 * 100 + 0.75 * 400)) / 400));
   EXPECT_EQ(row.values[kQuoteAge], 2.0f);
@@ -240,8 +240,8 @@ TEST(FeatureEngine, the_digest_sees_every_used_lane_and_the_mask_and_nothing_els
   EXPECT_NE(engine.digest(row), digest);
 }
 
-// Rows of `ticks` cut at `end`; with `open_stamped`, bars are handed over at their open with everything in them, as a file read
-// with the wrong stamp would.
+// Rows of `ticks` cut at `end`; with `open_stamped`, bars are handed over at their open with everything in them, as a
+// file read with the wrong stamp would.
 std::vector<std::uint64_t> digests_of_prefix(std::span<const Tick> ticks, std::size_t end, bool open_stamped) {
   std::vector<ClosedBar> ahead;
   if (open_stamped) {

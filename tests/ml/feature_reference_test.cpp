@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every lane of core-32 against its definition, computed anew at a tick from all ticks before it: sums over explicit weights
-// 2^-age in long double, no recurrence, no shared code. Stated tolerance: 2e-6 relative (f32 rounding is 6e-8), plus an absolute
-// part for lanes that are differences of near-equal numbers.
+// Every lane of core-32 against its definition, computed anew at a tick from all ticks before it: sums over explicit
+// weights 2^-age in long double, no recurrence, no shared code. Stated tolerance: 2e-6 relative (f32 rounding is 6e-8),
+// plus an absolute part for lanes that are differences of near-equal numbers.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -44,7 +44,7 @@ struct NaiveBar {
 
 class Reference {
  public:
-  Reference(std::span<const Tick> ticks, bool sessions) : ticks_(ticks), sessions_(sessions) {
+  Reference(std::span<const Tick> ticks, bool sessions) : ticks_(ticks) {
     for (const Tick& tick : ticks) {
       trading_s_.push_back(static_cast<Real>(trading_ns(tick.venue_ns, sessions)) / 1e9L);
       mid_.push_back((static_cast<Real>(tick.bid_e9) + static_cast<Real>(tick.ask_e9)) / 2e9L);
@@ -219,7 +219,6 @@ class Reference {
   }
 
   std::span<const Tick> ticks_;
-  bool sessions_;
   std::vector<Real> trading_s_, mid_, spread_bp_, crossed_, move_, two_moves_;
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The objects of the kernels must define nothing but the kernels: of two weak copies of one inline function the linker keeps
-// any, and the AVX-512 copy would then run on machines without AVX-512.
+// The objects of the kernels must define nothing but the kernels: of two weak copies of one inline function the linker
+// keeps any, and the AVX-512 copy would then run on machines without AVX-512.
 #include <gtest/gtest.h>
 
 #include <array>

@@ -6,6 +6,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -21,8 +23,8 @@ namespace thintail::test {
 
 class TempFolder {
  public:
-  TempFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "thintail-test-XXXXXX").string();
+  explicit TempFolder(const std::filesystem::path& root = std::filesystem::temp_directory_path()) {
+    std::string name = (root / "thintail-test-XXXXXX").string();
     if (::mkdtemp(name.data()) != nullptr) path_ = name;
   }
   ~TempFolder() {
@@ -37,6 +39,9 @@ class TempFolder {
  private:
   std::filesystem::path path_;
 };
+
+// For thousands of small files: a disk would spend its time syncing them.
+inline constexpr const char* kMemoryFolder = "/dev/shm";
 
 inline Event numbered_event(std::uint64_t sequence) {
   const auto number = static_cast<std::int64_t>(sequence);
@@ -57,7 +62,7 @@ inline std::vector<Event> numbered_events(std::uint64_t first, std::size_t count
 }
 
 inline bool same_bytes(const Event& a, const Event& b) {
-  return std::as_bytes(std::span(&a, 1)).size() == sizeof b && std::memcmp(&a, &b, sizeof a) == 0;
+  return std::memcmp(&a, &b, sizeof(Event)) == 0;
 }
 
 // A journal with a block, made durable by itself, for each of `blocks`; closed in good order. Returns its path.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ticks of LEAN's CSV files (`ms_since_midnight,bid,ask`) read by the shortest code that can be right: the feed readers of
-// adapters/ lie above the floors whose tests want real ticks.
+// Ticks of LEAN's CSV files (`ms_since_midnight,bid,ask`) read by the shortest code that can be right: the feed readers
+// of adapters/ lie above the floors whose tests want real ticks.
 #pragma once
 
 #include <zstd.h>

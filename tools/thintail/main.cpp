@@ -25,14 +25,14 @@ int run(int argc, char** argv) {
       "Through the front door ./thintail also: `test [--filter NAME] [--long] [--require-data]` builds and passes every test,\n"
       "`lint` checks format and style. Exit codes: 0 ok, 1 runtime error, 2 a check failed, 64 usage, 70 a bug.");
   Action chosen;
-  // add_demo(app, chosen);
-  // add_run(app, chosen);
+  add_demo(app, chosen);
+  add_run(app, chosen);
   add_replay(app, chosen);
-  // add_stat(app, chosen);
+  add_stat(app, chosen);
   add_config(app, chosen);
   add_explain(app, chosen);
   add_bench(app, chosen);
-  // add_perf(app, chosen);
+  add_perf(app, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& parse) {

@@ -90,16 +90,16 @@ Result<std::vector<float>> Booster::margins(const Matrix& rows) const {
   const bst_ulong* shape = nullptr;
   bst_ulong dimensions = 0;
   const float* values = nullptr;
-  if (XGBoosterPredictFromDMatrix(handle_.get(), rows.handle_.get(), kPredictMargin, &shape, &dimensions, &values) != 0) {
+  if (XGBoosterPredictFromDMatrix(handle_.get(), rows.handle_.get(), kPredictMargin, &shape, &dimensions, &values) !=
+      0) {
     return library_error("predicting with XGBoost");
   }
   return copied(shape, dimensions, values);
 }
 
 Result<std::vector<float>> Booster::margins_in_place(std::span<const float> values, std::size_t lanes) const {
-  const std::string array =
-      fmt::format(R"({{"data":[{},true],"shape":[{},{}],"typestr":"<f4","version":3}})",
-                  reinterpret_cast<std::uintptr_t>(values.data()), values.size() / lanes, lanes);
+  const std::string array = fmt::format(R"({{"data":[{},true],"shape":[{},{}],"typestr":"<f4","version":3}})",
+                                        reinterpret_cast<std::uintptr_t>(values.data()), values.size() / lanes, lanes);
   DMatrixHandle proxy = nullptr;
   if (XGProxyDMatrixCreate(&proxy) != 0) return library_error("predicting with XGBoost");
   const Matrix owner(proxy);

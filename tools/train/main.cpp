@@ -63,11 +63,14 @@ void add_options(CLI::App& app, CommandLine& line) {
       ->check(CLI::Range(0.01, 1.0));
   app.add_option("--rounds", line.train.rounds, "Trees")->capture_default_str()->check(CLI::Range(1, 10'000));
   app.add_option("--depth", line.train.depth, "Depth of each tree")->capture_default_str()->check(CLI::Range(1, 16));
-  app.add_option("--eta", line.train.learning_rate, "Learning rate")->capture_default_str()->check(CLI::Range(1e-4, 1.0));
+  app.add_option("--eta", line.train.learning_rate, "Learning rate")
+      ->capture_default_str()
+      ->check(CLI::Range(1e-4, 1.0));
   app.add_option("--rows", line.rows_max, "Most rows to train on, sampled evenly")
       ->capture_default_str()
       ->check(CLI::Range(std::size_t{2}, std::size_t{20'000'000}));
-  app.add_option("--out", line.train.out, "Model file to write; MODEL.features.toml goes beside it")->type_name("MODEL.json");
+  app.add_option("--out", line.train.out, "Model file to write; MODEL.features.toml goes beside it")
+      ->type_name("MODEL.json");
   app.add_flag("--progress", line.progress, "Lines \"progress 0.42 stage\" on standard output, for a program");
   auto* self_check = app.add_flag("--self-check", line.self_check,
                                   "Compare the evaluator with XGBoost on small models of every kind, and end");
@@ -140,13 +143,15 @@ void print_report(const TrainReport& report, const std::string& out) {
       "                            AUC of sign  correlation\n"
       "           model            {:11.4f}  {:11.4f}\n"
       "           minus last move  {:11.4f}  {:11.4f}\n",
-      report.held_out_rows, report.model.auc, report.model.correlation, report.baseline.auc, report.baseline.correlation);
+      report.held_out_rows, report.model.auc, report.model.correlation, report.baseline.auc,
+      report.baseline.correlation);
 }
 
 Result<ExitCode> run(CommandLine& line) {
   if (line.self_check) return run_self_check(line);
   RowPassOptions& rows = line.train.rows;
-  if (rows.source.files.empty() && !line.simulator) return fail(usage_error("", "--ticks FILE... or --simulator", "neither"));
+  if (rows.source.files.empty() && !line.simulator)
+    return fail(usage_error("", "--ticks FILE... or --simulator", "neither"));
   if (line.train.out.empty()) return fail(usage_error("--out", "where to write the model", "nothing"));
   TT_TRY_VOID(apply_configuration(line, rows.source));
   if (line.simulator && rows.source.simulator.duration_s == 0) {

@@ -10,8 +10,8 @@
 
 namespace thintail {
 
-Result<void> check_equal_margins(const TreeEnsemble& trees, std::span<const float> values, std::span<const float> theirs,
-                                 std::string_view what) {
+Result<void> check_equal_margins(const TreeEnsemble& trees, std::span<const float> values,
+                                 std::span<const float> theirs, std::string_view what) {
   const std::size_t lanes = trees.feature_count();
   const auto mismatch = [&](std::string expected, std::string found) {
     return fail({.code = ErrorCode::check_mismatch,
@@ -20,7 +20,8 @@ Result<void> check_equal_margins(const TreeEnsemble& trees, std::span<const floa
                  .found = std::move(found)});
   };
   if (values.size() != theirs.size() * lanes) {
-    return mismatch(fmt::format("{} rows of {} features", theirs.size(), lanes), fmt::format("{} values", values.size()));
+    return mismatch(fmt::format("{} rows of {} features", theirs.size(), lanes),
+                    fmt::format("{} values", values.size()));
   }
   for (std::size_t row = 0; row < theirs.size(); ++row) {
     const float ours = trees.margin(values.subspan(row * lanes, lanes).data());

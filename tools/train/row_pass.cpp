@@ -64,7 +64,10 @@ Result<TimeSpan> measure_span(const TickSourceOptions& options, Progress& progre
     return true;
   }));
   if (span.ticks == 0) {
-    return fail({.code = ErrorCode::no_ticks, .doing = "training on " + describe(options), .expected = "ticks", .found = "none"});
+    return fail({.code = ErrorCode::no_ticks,
+                 .doing = "training on " + describe(options),
+                 .expected = "ticks",
+                 .found = "none"});
   }
   return span;
 }
@@ -92,24 +95,26 @@ Result<RowPassResult> collect_rows(const RowPassOptions& options, Progress& prog
   const auto no_bar = [](InstrumentId, const ClosedBar&) {};
   EngineTime engine_time;
   std::int64_t seen_until_ns = out.span.first_ns;
-  TT_TRY_VOID(for_each_tick(source, progress, "computing features", measured_share, progress_end, [&](const Event& event) {
-    const std::int64_t time_ns = engine_time.advance(event.time_ns, [&](std::int64_t timer_ns) {
-      market.on_timer(timer_ns, DecisionPipeline::kTimerBarOutputs, no_bar);
-    });
-    seen_until_ns = time_ns;
-    if (time_ns > held_out_end_ns) return false;
-    if (time_ns > out.cut_ns && !held_out) {
-      held_out_end_ns = time_ns + held_out_ns;
-      held_out.emplace(instruments, lanes, options.rows_max, options.horizon_ns, RowCollector::Span{time_ns, held_out_end_ns});
-    }
-    const auto tick = event.as<Tick>();
-    const FeatureRow* row = market.on_tick(event.instrument, tick, time_ns, no_bar);
-    const bool usable = (row->defined & mandatory) == mandatory;
-    const std::span<const float> values = usable ? std::span(row->values).first(lanes) : std::span<const float>();
-    train.on_tick(event.instrument, time_ns, tick.bid_e9, tick.ask_e9, values);
-    if (held_out) held_out->on_tick(event.instrument, time_ns, tick.bid_e9, tick.ask_e9, values);
-    return true;
-  }));
+  TT_TRY_VOID(
+      for_each_tick(source, progress, "computing features", measured_share, progress_end, [&](const Event& event) {
+        const std::int64_t time_ns = engine_time.advance(event.time_ns, [&](std::int64_t timer_ns) {
+          market.on_timer(timer_ns, DecisionPipeline::kTimerBarOutputs, no_bar);
+        });
+        seen_until_ns = time_ns;
+        if (time_ns > held_out_end_ns) return false;
+        if (time_ns > out.cut_ns && !held_out) {
+          held_out_end_ns = time_ns + held_out_ns;
+          held_out.emplace(instruments, lanes, options.rows_max, options.horizon_ns,
+                           RowCollector::Span{time_ns, held_out_end_ns});
+        }
+        const auto tick = event.as<Tick>();
+        const FeatureRow* row = market.on_tick(event.instrument, tick, time_ns, no_bar);
+        const bool usable = (row->defined & mandatory) == mandatory;
+        const std::span<const float> values = usable ? std::span(row->values).first(lanes) : std::span<const float>();
+        train.on_tick(event.instrument, time_ns, tick.bid_e9, tick.ask_e9, values);
+        if (held_out) held_out->on_tick(event.instrument, time_ns, tick.bid_e9, tick.ask_e9, values);
+        return true;
+      }));
   out.candidates = train.candidates();
   out.train = std::move(train).finish(seen_until_ns);
   if (held_out) out.held_out = std::move(*held_out).finish(seen_until_ns);

@@ -7,12 +7,12 @@
 #include <cstdint>
 #include <string>
 
+#include "adapters/feeds/tick_source.hpp"
 #include "core/base/error.hpp"
 #include "core/isa/isa.hpp"
 #include "ml/features/feature_set.hpp"
 #include "ml/train/row_collector.hpp"
 #include "tools/train/progress.hpp"
-#include "tools/train/tick_source.hpp"
 
 namespace thintail {
 

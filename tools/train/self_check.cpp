@@ -36,26 +36,16 @@ struct Case {
 };
 
 constexpr std::array kCases = std::to_array<Case>({
-    {"reg:squarederror", "0.5", "hist", 6, 50},
-    {"reg:squarederror", "-3.25", "exact", 4, 17},
-    {"reg:squarederror", "0", "hist", 1, 33},
-    {"reg:squarederror", "0", "hist", 2, 3},
-    {"reg:squarederror", "0", "exact", 3, 16},
-    {"reg:squarederror", "1e-30", "hist", 5, 21},
-    {"reg:squarederror", "0", "hist", 7, 20},
-    {"reg:squarederror", "0", "exact", 8, 19},
-    {"reg:squarederror", "0", "hist", 9, 10},
-    {"reg:squarederror", "0", "exact", 10, 10},
-    {"reg:squarederror", "0.5", "hist", 6, 1},
-    {"binary:logistic", "0.5", "hist", 6, 40},
-    {"binary:logistic", "0.3", "exact", 5, 20},
-    {"binary:logistic", "0.0123", "hist", 3, 20},
-    {"binary:logistic", "0.97", "hist", 10, 20},
-    {"binary:logitraw", "0.2", "hist", 4, 20},
-    {"reg:logistic", "0.7", "hist", 4, 20},
-    {"count:poisson", "1.7", "hist", 4, 20},
-    {"reg:gamma", "0.4", "hist", 4, 20},
-    {"reg:tweedie", "2.5", "hist", 4, 20},
+    {"reg:squarederror", "0.5", "hist", 6, 50},  {"reg:squarederror", "-3.25", "exact", 4, 17},
+    {"reg:squarederror", "0", "hist", 1, 33},    {"reg:squarederror", "0", "hist", 2, 3},
+    {"reg:squarederror", "0", "exact", 3, 16},   {"reg:squarederror", "1e-30", "hist", 5, 21},
+    {"reg:squarederror", "0", "hist", 7, 20},    {"reg:squarederror", "0", "exact", 8, 19},
+    {"reg:squarederror", "0", "hist", 9, 10},    {"reg:squarederror", "0", "exact", 10, 10},
+    {"reg:squarederror", "0.5", "hist", 6, 1},   {"binary:logistic", "0.5", "hist", 6, 40},
+    {"binary:logistic", "0.3", "exact", 5, 20},  {"binary:logistic", "0.0123", "hist", 3, 20},
+    {"binary:logistic", "0.97", "hist", 10, 20}, {"binary:logitraw", "0.2", "hist", 4, 20},
+    {"reg:logistic", "0.7", "hist", 4, 20},      {"count:poisson", "1.7", "hist", 4, 20},
+    {"reg:gamma", "0.4", "hist", 4, 20},         {"reg:tweedie", "2.5", "hist", 4, 20},
     {"rank:pairwise", "0.5", "hist", 4, 20},
 });
 
@@ -117,8 +107,14 @@ std::vector<std::vector<float>> thresholds(const nlohmann::json& trees) {
 }
 
 float adversarial_value(Numbers& numbers, std::size_t lane, const std::vector<float>& cuts, bool infinities) {
-  constexpr std::array kSpecial = {0.0F, -0.0F, 1e-45F, -1e-45F, 1e-39F, std::numeric_limits<float>::max(),
-                                   std::numeric_limits<float>::lowest(), std::numeric_limits<float>::min()};
+  constexpr std::array kSpecial = {0.0F,
+                                   -0.0F,
+                                   1e-45F,
+                                   -1e-45F,
+                                   1e-39F,
+                                   std::numeric_limits<float>::max(),
+                                   std::numeric_limits<float>::lowest(),
+                                   std::numeric_limits<float>::min()};
   switch (numbers.below(infinities ? 7 : 6)) {
     case 0:
     case 1:
@@ -172,7 +168,8 @@ Result<std::string> trained_json(const Case& one, Numbers& numbers) {
 }
 
 Result<void> check_case(const Case& one, Mutant mutant, std::uint64_t seed) {
-  const std::string what = fmt::format("{} base_score {} {} depth {}", one.objective, one.base_score, one.tree_method, one.depth);
+  const std::string what =
+      fmt::format("{} base_score {} {} depth {}", one.objective, one.base_score, one.tree_method, one.depth);
   Numbers numbers(seed);
   TT_TRY(const std::string json, trained_json(one, numbers));
   const nlohmann::json parsed = nlohmann::json::parse(json);

@@ -27,25 +27,27 @@ constexpr double kRowsShare = 0.35;  // of the whole work, as progress shows it
 constexpr double kBoostShare = 0.90;
 
 std::string utc_text(std::int64_t time_ns) {
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
-                     fmt::gmtime(static_cast<std::time_t>(time_ns / 1'000'000'000)));
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(time_ns / 1'000'000'000)));
 }
 
 std::string describe_training(const TrainOptions& options, const RowPassResult& rows) {
   return fmt::format("{:.0f} % of {}: {} to {}, {} rows of {} ticks, XGBoost {}", options.rows.train_share * 100,
-                     describe(options.rows.source), utc_text(rows.span.first_ns), utc_text(rows.cut_ns), rows.train.size(),
-                     rows.candidates, xgboost_version());
+                     describe(options.rows.source), utc_text(rows.span.first_ns), utc_text(rows.cut_ns),
+                     rows.train.size(), rows.candidates, xgboost_version());
 }
 
 Result<std::string> boost(const TrainOptions& options, const Matrix& matrix, Progress& progress) {
   TT_TRY(Booster booster,
-         Booster::create(matrix, {{"objective", "reg:squarederror"},
-                                  {"tree_method", "hist"},
-                                  {"base_score", "0"},  // returns centre on nothing
-                                  {"max_depth", std::to_string(options.depth)},
-                                  {"eta", fmt::format("{}", options.learning_rate)},
-                                  {"seed", "1"},
-                                  {"nthread", std::to_string(std::max(1U, std::thread::hardware_concurrency()))}}));
+         Booster::create(matrix,
+                         {{"objective", "reg:squarederror"},
+                          {"tree_method", "hist"},
+                          {"base_score", "0"},  // returns centre on nothing
+                          {"max_depth", std::to_string(options.depth)},
+                          {"eta", fmt::format("{}", options.learning_rate)},
+                          // Neighbouring rows share most of their horizon: smaller leaves would learn single moments.
+                          {"min_child_weight", "100"},
+                          {"seed", "1"},
+                          {"nthread", std::to_string(std::max(1U, std::thread::hardware_concurrency()))}}));
   for (int round = 0; round < options.rounds; ++round) {
     progress.report(kRowsShare + (kBoostShare - kRowsShare) * round / options.rounds, "boosting");
     TT_TRY_VOID(booster.update(round, matrix));

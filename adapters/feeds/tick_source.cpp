@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // TickSource: opening and naming.
-#include "tools/train/tick_source.hpp"
+#include "adapters/feeds/tick_source.hpp"
 
 #include <fmt/format.h>
 

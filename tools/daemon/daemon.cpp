@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/daemon/daemon.hpp"
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <thread>
+
+#include "adapters/journal/journal_stage.hpp"
+#include "adapters/venues/paper_venue.hpp"
+#include "core/thread/affinity.hpp"
+#include "core/thread/worker.hpp"
+#include "shm/segment/process_identity.hpp"
+#include "shm/stream/gated_reader.hpp"
+#include "shm/stream/observer.hpp"
+#include "strategies/backtest/backtest.hpp"
+#include "strategies/pipeline/live_driver.hpp"
+#include "tools/daemon/events_sink.hpp"
+
+namespace thintail {
+namespace {
+
+constexpr const char* kBuildId = "thintail " THINTAIL_VERSION;
+
+// One tick in kStampEvery is timed from the feed's append to the engine's taking it. The stamps lie in the feed's own array, indexed by
+// sequence, so that the tick itself stays one line.
+class RingStamps {
+ public:
+  static constexpr std::uint64_t kStampEvery = 64;
+
+  explicit RingStamps(std::uint64_t slots) : stamps_(slots / kStampEvery + 1) {}
+
+  // Before the append of `sequence`: the append's release makes the stamp visible with the tick.
+  TT_HOT void stamp(std::uint64_t sequence) noexcept {
+    if (sequence % kStampEvery == 0) stamps_[sequence / kStampEvery % stamps_.size()] = read_tsc();
+  }
+  TT_HOT void record(std::uint64_t sequence, const EngineClock& clock, Histogram& histogram) noexcept {
+    if (sequence % kStampEvery != 0) return;
+    const std::uint64_t stamp = stamps_[sequence / kStampEvery % stamps_.size()];
+    const std::uint64_t now = read_tsc();
+    if (now > stamp) histogram.record(static_cast<std::uint64_t>(clock.to_ns(now - stamp)));
+  }
+
+ private:
+  std::vector<std::uint64_t> stamps_;
+};
+
+// Publishes how a thread fares, every few thousand turns, so that monitors cost it nothing.
+class HealthNote {
+ public:
+  HealthNote(shm::Table<shm::HealthRow>& table, std::uint64_t row, std::string_view name, int cpu, const EngineClock& clock)
+      : cell_(&table[row]), clock_(&clock), row_{shm::Text<16>::of(name), cpu, shm::ThreadState::running, 0, 0, 0} {
+    cell_->store(row_);
+  }
+  TT_HOT void turn(std::uint32_t work) noexcept {
+    row_.work_count += work;
+    row_.idle_count += work == 0;
+    if ((++turns_ & 0xfff) != 0 && !(work == 0 && was_busy_)) return;
+    was_busy_ = work != 0;
+    store();
+  }
+  void end(shm::ThreadState state) noexcept {
+    row_.state = state;
+    store();
+  }
+
+ private:
+  void store() noexcept {
+    if (row_.work_count != stored_work_) row_.last_progress_ns = clock_->now_ns();
+    stored_work_ = row_.work_count;
+    cell_->store(row_);
+  }
+
+  shm::SeqCell<shm::HealthRow>* cell_;
+  const EngineClock* clock_;
+  shm::HealthRow row_;
+  std::uint64_t stored_work_ = 0;
+  std::uint64_t turns_ = 0;
+  bool was_busy_ = true;
+};
+
+using CoreProbe = StageProbe<Histogram>;
+
+// Ticks as a live engine takes them: a lossy observer, since a slow engine must never hold a live feed back. What it missed becomes one Gap.
+class LiveTicks {
+ public:
+  LiveTicks(const shm::Stream& ticks, const EngineClock& clock)
+      : observer_(shm::Observer::from_sequence(ticks, ticks.first_sequence())), clock_(&clock) {}
+
+  TT_HOT bool poll(Event& out) noexcept {
+    switch (observer_.next(out)) {
+      case shm::Observed::nothing: return false;
+      case shm::Observed::event: return true;
+      case shm::Observed::lapped: break;
+    }
+    out = Event::make(clock_->now_ns(), kNoInstrument,
+                      Gap{observer_.missed(), observer_.next_sequence() - observer_.missed(), {}});
+    return true;
+  }
+
+ private:
+  shm::Observer observer_;
+  const EngineClock* clock_;
+};
+
+}  // namespace
+
+struct Daemon::Impl {
+  DaemonOptions options;
+  Carried carried;
+  EngineClock clock;
+  std::optional<shm::CoreSegment> core;
+  std::optional<JournalWriter> journal;
+  shm::Gate* ticks_gate = nullptr;
+  shm::Gate* journal_gate = nullptr;
+  shm::Gate* report_gate = nullptr;
+  shm::Gate* venue_gate = nullptr;
+  shm::Gate* answers_gate = nullptr;
+  WaitKind wait = WaitKind::park;
+  StopFlag stop_all;    // a thread failed, or everything is to end at once
+  StopFlag stop_input;  // the feed is to end; what is in the rings is still worked off
+  std::atomic<bool> feed_ended{false};
+  std::atomic<bool> engine_ended{false};
+  std::atomic<std::uint32_t> running{0};
+  std::optional<DecisionPipeline> pipeline;
+  std::optional<RingStamps> stamps;
+  std::vector<std::unique_ptr<Worker>> workers;
+  std::vector<std::string> notes;
+
+  bool is_inline() const noexcept {
+    return options.settings.core.topology == Topology::in_line && !options.is_live;
+  }
+
+  Result<void> prepare();
+  void spawn(std::string name, int cpu, std::function<void(Waiter&, HealthNote&)> body);
+  void run_feed(Waiter& waiter, HealthNote& health);
+  void run_simulated_engine(Waiter& waiter, HealthNote& health);
+  template <class Source>
+  void run_simulated(Source& source, Waiter& waiter, HealthNote& health);
+  void run_live_engine(Waiter& waiter, HealthNote& health);
+  void run_venue(Waiter& waiter, HealthNote& health);
+  void run_journal(Waiter& waiter, HealthNote& health);
+  void run_report(Waiter& waiter, HealthNote& health);
+  CoreProbe probe();
+  std::vector<Event> preamble() const;
+  void store_progress(const EventsSink& sink, shm::RunPhase phase, std::int64_t first_ns, std::int64_t last_ns) noexcept;
+};
+
+Result<void> Daemon::Impl::prepare() {
+  const Settings& settings = options.settings;
+  TT_TRY(clock, EngineClock::calibrate());
+  TT_TRY(shm::WriterLock lock, shm::WriterLock::acquire(settings.shm.directory, settings.core.instance));
+  TT_TRY(carried, take_over(settings, lock));
+  if (settings.journal.enabled) {
+    JournalOptions journal_options;
+    journal_options.directory = settings.journal.directory;
+    journal_options.instance = settings.core.instance;
+    journal_options.epoch = carried.epoch;
+    journal_options.first_sequence = carried.first_sequence;
+    journal_options.created_ns = clock.now_ns();
+    journal_options.boot_id = shm::this_process().boot_id;
+    journal_options.build_id = kBuildId;
+    journal_options.flush_ns = settings.journal.flush_ms * 1'000'000;
+    TT_TRY(JournalWriter writer, JournalWriter::create(journal_options));
+    journal.emplace(std::move(writer));
+  }
+  TT_TRY(shm::CoreSegment created,
+         shm::CoreSegment::create({settings.core, settings.shm, carried.epoch, carried.first_sequence, kBuildId},
+                                  std::move(lock)));
+  core.emplace(std::move(created));
+  for (const Instrument& instrument : options.instruments->rows()) {
+    (*core)->instruments->append(shm::InstrumentNameRow{shm::Text<52>::of(instrument.name()), instrument.digits,
+                                                        static_cast<std::uint8_t>(instrument.calendar), 0,
+                                                        instrument.tick_size_e9});
+  }
+  if (journal) journal_gate = (*core)->events->add_gate("journal");
+  if (options.on_event) report_gate = (*core)->events->add_gate("report");
+  if (options.is_live) {
+    venue_gate = (*core)->venue->add_gate("venue");
+    answers_gate = (*core)->reports->add_gate("engine");
+  } else if (!is_inline()) {
+    ticks_gate = (*core)->ticks->add_gate("engine");
+  }
+  pipeline.emplace(settings, *options.instruments, PipelineOptions{options.isa, carried.epoch, options.model});
+  for (InstrumentId id = 0; id < options.instruments->size(); ++id) pipeline->enable(id);
+  stamps.emplace((*core)->ticks->capacity());
+
+  const int hot_threads = 1 + !is_inline() + options.is_live;
+  wait = resolve_wait(settings.core.wait, hot_threads + 1, cpu_count());
+  for (const std::string& note : core->segment().notes()) notes.push_back(note);
+  return core->publish();
+}
+
+CoreProbe Daemon::Impl::probe() {
+  const auto stage = [&](shm::Stage name) { return &(*core)->stage(name); };
+  // The order of strategies/pipeline's Stage. Its `total` of every tick is what "tick_to_intent" means here; ticks that end in an intent
+  // are counted with it.
+  return CoreProbe({stage(shm::Stage::append), stage(shm::Stage::features), stage(shm::Stage::model),
+                    stage(shm::Stage::decide), stage(shm::Stage::tick_to_intent)},
+                   stage(shm::Stage::venue), clock);
+}
+
+std::vector<Event> Daemon::Impl::preamble() const {
+  std::map<InstrumentId, Position> positions;
+  for (const auto& [name, position] : carried.positions) {
+    if (const auto id = options.instruments->find(name)) positions[*id] = position;
+  }
+  return to_events(make_preamble(options.settings, *options.instruments, options.model, carried.epoch, std::move(positions)),
+                   0, options.is_live ? 0u : unsigned{kFlagSimulated});
+}
+
+void Daemon::Impl::store_progress(const EventsSink& sink, shm::RunPhase phase, std::int64_t first_ns,
+                                  std::int64_t last_ns) noexcept {
+  (*core)->run->progress.store({phase, 0, sink.ticks(), options.ticks_total, first_ns, last_ns, 0});
+}
+
+void Daemon::Impl::run_feed(Waiter& waiter, HealthNote& health) {
+  shm::StreamWriter ticks(*(*core)->ticks);
+  Event tick;
+  bool have_tick = false;
+  while (!stop_all.requested() && !stop_input.requested()) {
+    std::uint32_t work = 0;
+    if (!have_tick) have_tick = options.next_tick(tick);
+    if (have_tick) {
+      if (options.is_live) tick.time_ns = clock.now_ns();
+      stamps->stamp(ticks.next_sequence());
+      if (ticks.append(tick) != 0) {
+        have_tick = false;
+        work = 1;
+      }
+    } else if (options.feed_has_ended()) {
+      break;
+    }
+    health.turn(work);
+    waiter.idle(work);
+  }
+  feed_ended.store(true, std::memory_order_release);  // E1: after the last append; pairs E2
+}
+
+template <class Source>
+void Daemon::Impl::run_simulated(Source& source, Waiter& waiter, HealthNote& health) {
+  EventsSink sink(*core, stop_all, nullptr);
+  FillModel venue(fill_model_settings(options.settings.venue), options.instruments->size());
+  CoreProbe stage_probe = probe();
+  SimulatedDriver driver(source, *pipeline, venue, sink, stage_probe, preamble());
+  const std::uint64_t half = sink.capacity() / 2;
+  std::int64_t first_ns = 0;
+  store_progress(sink, shm::RunPhase::starting, 0, 0);
+  while (!stop_all.requested()) {
+    // E2: read before the step, so that a feed that ends after an empty step is noticed in the next turn; pairs E1
+    const bool no_more = is_inline() ? stop_input.requested() || source.has_ended() : feed_ended.load(std::memory_order_acquire);
+    std::uint32_t work = 0;
+    if (sink.has_room(half) && !(is_inline() && no_more)) {
+      while (work < 64 && driver.step()) ++work;
+    } else if (!no_more) {
+      health.turn(0);
+      waiter.idle(0);
+      continue;
+    }
+    if (work == 0 && no_more && sink.has_room(half)) break;
+    if (work != 0 && first_ns == 0) first_ns = driver.last_ns();
+    if (work != 0 && (sink.ticks() & 0x3ff) < 64) store_progress(sink, shm::RunPhase::running, first_ns, driver.last_ns());
+    health.turn(work);
+    waiter.idle(work);
+  }
+  driver.finish();
+  store_progress(sink, shm::RunPhase::done, first_ns, driver.last_ns());
+}
+
+void Daemon::Impl::run_simulated_engine(Waiter& waiter, HealthNote& health) {
+  struct Ring {  // the ticks stream, timing what the ring itself takes
+    shm::GatedReader reader;
+    Impl* owner;
+    bool poll(Event& out) noexcept {
+      if (!reader.poll(out)) return false;
+      owner->stamps->record(out.sequence, owner->clock, (*owner->core)->stage(shm::Stage::in_ring));
+      return true;
+    }
+    bool has_ended() const noexcept { return false; }
+  };
+  struct Direct {  // the feed on this very thread
+    Impl* owner;
+    bool poll(Event& out) noexcept { return owner->options.next_tick(out); }
+    bool has_ended() const noexcept { return owner->options.feed_has_ended(); }
+  };
+  if (is_inline()) {
+    Direct source{this};
+    run_simulated(source, waiter, health);
+  } else {
+    Ring source{shm::GatedReader(*(*core)->ticks, *ticks_gate), this};
+    run_simulated(source, waiter, health);
+  }
+  engine_ended.store(true, std::memory_order_release);  // N1: after the last append; pairs N2
+}
+
+void Daemon::Impl::run_live_engine(Waiter& waiter, HealthNote& health) {
+  shm::StreamWriter intents(*(*core)->venue);
+  EventsSink sink(*core, stop_all, &intents);
+  LiveTicks ticks(*(*core)->ticks, clock);
+  shm::GatedReader answers(*(*core)->reports, *answers_gate);
+  CoreProbe stage_probe = probe();
+  LiveDriver driver(ticks, answers, *pipeline, sink, stage_probe, preamble());
+  const std::int64_t first_ns = clock.now_ns();
+  store_progress(sink, shm::RunPhase::running, first_ns, first_ns);
+  std::uint64_t turns = 0;
+  while (!stop_all.requested() && !stop_input.requested()) {
+    const std::uint32_t work = driver.do_work(clock.now_ns());
+    if ((++turns & 0x3ff) == 0 || work == 0) store_progress(sink, shm::RunPhase::running, first_ns, driver.last_ns());
+    health.turn(work);
+    waiter.idle(work);
+  }
+  Event stopping = Event::make(clock.now_ns(), kNoInstrument, Session{SessionState::stopping, 0, carried.epoch, 0, {}});
+  driver.take(stopping);
+  store_progress(sink, shm::RunPhase::done, first_ns, driver.last_ns());
+  engine_ended.store(true, std::memory_order_release);  // N1: after the last append; pairs N2
+}
+
+void Daemon::Impl::run_venue(Waiter& waiter, HealthNote& health) {
+  LiveTicks ticks(*(*core)->ticks, clock);
+  shm::GatedReader intents(*(*core)->venue, *venue_gate);
+  shm::StreamWriter answers(*(*core)->reports);
+  PaperVenue venue(fill_model_settings(options.settings.venue), options.instruments->size(), ticks, intents, answers);
+  while (!stop_all.requested() && !engine_ended.load(std::memory_order_acquire)) {  // N2: pairs N1
+    const std::uint32_t work = venue.do_work(clock.now_ns());
+    health.turn(work);
+    waiter.idle(work);
+  }
+}
+
+void Daemon::Impl::run_journal(Waiter& waiter, HealthNote& health) {
+  shm::GatedReader reader(*(*core)->events, *journal_gate);
+  JournalStage stage(reader, *journal, [this](std::uint64_t sequence) noexcept { (*core)->run->set_durable(sequence); });
+  while (!stop_all.requested()) {
+    const bool no_more = engine_ended.load(std::memory_order_acquire);  // N2: pairs N1
+    const std::uint32_t work = stage.do_work();
+    if (work == 0 && no_more && reader.peek() == nullptr) break;
+    health.turn(work);
+    waiter.idle(work);
+  }
+  // Even after a failure elsewhere: whatever was published is worth keeping.
+  while (reader.peek() != nullptr && !journal->error()) stage.do_work();
+  if (const auto closed = journal->close(); !closed) stop_all.trip("journal", closed.error().message());
+  (*core)->run->set_durable(journal->durable_sequence());
+}
+
+void Daemon::Impl::run_report(Waiter& waiter, HealthNote& health) {
+  shm::GatedReader reader(*(*core)->events, *report_gate);
+  while (!stop_all.requested()) {
+    const bool no_more = engine_ended.load(std::memory_order_acquire);  // N2: pairs N1
+    const auto batch = reader.peek_batch(256);
+    for (const Event& event : batch) options.on_event(event);
+    if (!batch.empty()) reader.advance(batch.size());
+    if (batch.empty() && no_more && reader.peek() == nullptr) break;
+    health.turn(static_cast<std::uint32_t>(batch.size()));
+    waiter.idle(static_cast<std::uint32_t>(batch.size()));
+  }
+}
+
+void Daemon::Impl::spawn(std::string name, int cpu, std::function<void(Waiter&, HealthNote&)> body) {
+  const std::uint64_t row = workers.size();
+  running.fetch_add(1, std::memory_order_relaxed);  // relaxed: only counts; the thread's start orders it
+  workers.push_back(std::make_unique<Worker>(
+      WorkerOptions{name, cpu, wait}, stop_all, [this, name, cpu, row, body = std::move(body)](Waiter& waiter) {
+        HealthNote health(*(*core)->health, row, name, cpu, clock);
+        body(waiter, health);
+        health.end(stop_all.failed() ? shm::ThreadState::failed : shm::ThreadState::stopped);
+        running.fetch_sub(1, std::memory_order_release);  // J1: all its work is done; pairs J2
+      }));
+  if (!workers.back()->note().empty()) notes.push_back(workers.back()->note());
+}
+
+Daemon::Daemon(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
+
+Daemon::~Daemon() {
+  request_stop();
+  impl_->stop_all.request();
+  impl_->workers.clear();
+}
+
+Result<std::unique_ptr<Daemon>> Daemon::create(DaemonOptions options) {
+  auto impl = std::make_unique<Impl>();
+  impl->options = std::move(options);
+  TT_TRY_VOID(impl->prepare());
+  return std::unique_ptr<Daemon>(new Daemon(std::move(impl)));
+}
+
+void Daemon::start() {
+  Impl& daemon = *impl_;
+  const CoreSettings& core = daemon.options.settings.core;
+  // Consumers first: whatever is published finds them waiting.
+  if (daemon.journal) daemon.spawn("journal", core.journal_cpu, [&](auto& wait, auto& health) { daemon.run_journal(wait, health); });
+  if (daemon.options.on_event) daemon.spawn("report", -1, [&](auto& wait, auto& health) { daemon.run_report(wait, health); });
+  if (daemon.options.is_live) {
+    daemon.spawn("venue", core.venue_cpu, [&](auto& wait, auto& health) { daemon.run_venue(wait, health); });
+    daemon.spawn("engine", core.engine_cpu, [&](auto& wait, auto& health) { daemon.run_live_engine(wait, health); });
+  } else {
+    daemon.spawn("engine", core.engine_cpu, [&](auto& wait, auto& health) { daemon.run_simulated_engine(wait, health); });
+  }
+  if (!daemon.is_inline()) daemon.spawn("feed", core.feed_cpu, [&](auto& wait, auto& health) { daemon.run_feed(wait, health); });
+}
+
+void Daemon::keep_alive() noexcept {
+  impl_->core->segment().heartbeat(impl_->clock.now_ns());
+  if (!impl_->core->segment().is_current()) {
+    impl_->stop_all.trip("segment", "its name no longer leads to it: it was removed or replaced while running");
+  }
+}
+
+bool Daemon::finished() const noexcept {
+  return impl_->running.load(std::memory_order_acquire) == 0 || impl_->stop_all.requested();  // J2: pairs J1
+}
+
+void Daemon::request_stop() noexcept { impl_->stop_input.request(); }
+
+Result<void> Daemon::join() {
+  for (const auto& worker : impl_->workers) worker->join();
+  impl_->core->segment().heartbeat(impl_->clock.now_ns());
+  if (impl_->stop_all.failed()) {
+    return fail({.code = ErrorCode::internal, .doing = "running the daemon", .found = impl_->stop_all.failure()});
+  }
+  impl_->core->segment().mark_stopped();
+  return {};
+}
+
+const shm::CoreSegment& Daemon::core() const noexcept { return *impl_->core; }
+const Carried& Daemon::carried() const noexcept { return impl_->carried; }
+std::vector<std::string> Daemon::notes() const { return impl_->notes; }
+std::string Daemon::journal_path() const { return impl_->journal ? impl_->journal->path() : std::string(); }
+std::uint64_t Daemon::events_appended() const noexcept {
+  return (*impl_->core)->events->head() + 1 - impl_->carried.first_sequence;
+}
+void Daemon::remove_segment() noexcept { impl_->core->segment().remove(); }
+
+}  // namespace thintail

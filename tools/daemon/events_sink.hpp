@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// EventsSink: the engine's end of the events stream; keeps the tables of newest values in step with it.
+//   path     hot
+//   threads  the engine's
+#pragma once
+
+#include "core/event/quote.hpp"
+#include "core/thread/stop.hpp"
+#include "shm/segment/core_segment.hpp"
+#include "shm/stream/stream_writer.hpp"
+
+namespace thintail {
+
+class EventsSink {
+ public:
+  // `venue`: where intents are copied once they stand in the stream; null in simulated time.
+  EventsSink(shm::CoreSegment& core, const StopFlag& stop, shm::StreamWriter* venue) noexcept
+      : core_(&core), stop_(&stop), writer_(*core->events), venue_(venue) {}
+
+  TT_HOT std::uint64_t append(Event& event) noexcept {
+    std::uint64_t sequence = writer_.append(event);
+    if (sequence == 0) [[unlikely]] sequence = append_when_free(event);
+    switch (event.type) {
+      case EventType::tick: store_quote(event); break;
+      case EventType::position: store_position(event); break;
+      case EventType::intent:
+        if (venue_ != nullptr) {
+          Event copy = event;  // the venue's stream numbers it for itself
+          venue_->append(copy);
+        }
+        break;
+      default: break;
+    }
+    return sequence;
+  }
+
+  TT_HOT bool has_room(std::uint64_t slots) noexcept { return writer_.has_room(slots); }
+  std::uint64_t capacity() const noexcept { return writer_.capacity(); }
+  std::uint64_t ticks() const noexcept { return ticks_; }
+
+ private:
+  // In simulated time one step may append more than there is room for (a weekend of timers): the readers catch up while we wait.
+  TT_COLD std::uint64_t append_when_free(Event& event) noexcept {
+    std::uint64_t sequence = 0;
+    YieldWait wait;
+    while ((sequence = writer_.append(event)) == 0 && !stop_->failed()) wait.idle(0);
+    return sequence;
+  }
+
+  TT_HOT void store_quote(const Event& event) noexcept {
+    const auto tick = event.as<Tick>();
+    ++ticks_;
+    auto& cell = (*(*core_)->quotes)[event.instrument];
+    const std::uint32_t flags = (tick.ask_e9 < tick.bid_e9 ? shm::kQuoteCrossed : 0u) |
+                                ((event.flags & kFlagSimulated) != 0 ? shm::kQuoteSimulated : 0u);
+    cell.store({event.instrument, flags, tick.bid_e9, tick.ask_e9, event.time_ns, tick.venue_ns, tick.source_sequence});
+  }
+
+  void store_position(const Event& event) noexcept {
+    const auto position = event.as<Position>();
+    (*(*core_)->positions)[event.instrument].store({event.instrument, 0, position.quantity_e9, position.cost_low,
+                                                    position.cost_high, position.realised_low, position.realised_high, 0,
+                                                    0, event.time_ns});
+  }
+
+  shm::CoreSegment* core_;
+  const StopFlag* stop_;
+  shm::StreamWriter writer_;
+  shm::StreamWriter* venue_;
+  std::uint64_t ticks_ = 0;
+};
+
+}  // namespace thintail

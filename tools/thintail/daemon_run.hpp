@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `demo` and `run` share: ticks opened from settings, a daemon watched until it ends, its latencies read out.
+#pragma once
+
+#include <functional>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "adapters/feeds/paced_source.hpp"
+#include "adapters/feeds/tick_source.hpp"
+#include "tools/daemon/daemon.hpp"
+#include "tools/report/report_text.hpp"
+
+namespace thintail {
+
+// Where simulated time begins unless told otherwise: Monday 2024-01-08 00:00 UTC, with every built-in calendar open.
+inline constexpr std::int64_t kSimulatorStartNs = 1'704'672'000LL * 1'000'000'000;
+
+// A tick source as the daemon's feed thread asks for it.
+class DaemonFeed {
+ public:
+  // Ticks before `from_ns` are passed over. `speed` as in PacedSource.
+  static Result<std::unique_ptr<DaemonFeed>> open(const TickSourceOptions& options, const std::string& speed,
+                                                  std::int64_t from_ns, InstrumentTable& instruments);
+
+  bool next(Event& out) {
+    while (paced_->poll(out)) {
+      if (out.time_ns >= from_ns_) return true;
+    }
+    ended_ = true;
+    return false;
+  }
+  bool has_ended() const noexcept { return ended_; }
+  std::optional<Error> error() const { return source_.error(); }
+
+ private:
+  DaemonFeed(TickSource source, std::int64_t from_ns) : source_(std::move(source)), from_ns_(from_ns) {}
+
+  TickSource source_;
+  std::optional<PacedSource<TickSource>> paced_;
+  std::int64_t from_ns_;
+  bool ended_ = false;
+};
+
+// Keeps the daemon alive until it has ended or SIGINT or SIGTERM asks it to; `on_turn` is called ten times a second.
+Result<void> watch(Daemon& daemon, const std::function<void()>& on_turn);
+
+// A bar that redraws itself on a terminal, and a line every few seconds elsewhere. On standard error.
+class ProgressBar {
+ public:
+  ProgressBar();
+  void show(std::string_view stage, double share, std::string_view detail);
+  void finish(std::string_view stage, std::string_view detail);
+
+ private:
+  bool is_terminal_;
+  double next_line_s_ = 0;
+  std::string last_stage_;
+};
+
+std::vector<LatencyRow> latency_rows(const shm::CoreParts<true>& core);
+std::optional<MachineJitter> machine_jitter();
+
+}  // namespace thintail
