@@ -16,8 +16,8 @@
 namespace thintail {
 namespace {
 
-// Output of one decoding step: large enough that a call costs nothing beside it, small enough to stay in the second-level cache
-// until its rows are parsed.
+// Output of one decoding step: large enough that a call costs nothing beside it, small enough to stay in the
+// second-level cache until its rows are parsed.
 constexpr std::size_t kPieceBytes = 256 * 1024;
 // Pieces of a mapping cost nothing; they are small only so that progress moves.
 constexpr std::size_t kMappedPieceBytes = 1024 * 1024;
@@ -93,8 +93,8 @@ class MappedFile final : public ByteSource {
   std::optional<Error> error_;  // a mapping, once made, cannot fail
 };
 
-// What zstd and LZMA have in common: input pieces from another source, output pieces from an own buffer. `step()` decodes as
-// much as fits.
+// What zstd and LZMA have in common: input pieces from another source, output pieces from an own buffer.
+// `step()` decodes as much as fits.
 class Decoder : public ByteSource {
  public:
   std::string_view next() final {
@@ -112,8 +112,8 @@ class Decoder : public ByteSource {
   Decoder(std::unique_ptr<ByteSource> inner, std::string path)
       : output_(kPieceBytes), inner_(std::move(inner)), path_(std::move(path)) {}
 
-  // Decodes from input_ into output_ and returns how much it wrote. REQUIRES of an implementation: with `input_ended`
-  // and nothing written it sets finished_ or an error, so that next() ends.
+  // Decodes from input_ into output_ and returns how much it wrote. REQUIRES of an implementation: with
+  // `input_ended` and nothing written it sets finished_ or an error, so that next() ends.
   virtual std::size_t step(bool input_ended) = 0;
 
   void set_error(ErrorCode code, std::string expected, std::string found) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // ByteSource: the bytes of a file, decompressed where needed, as successive pieces in bounded memory.
 //   path       warm
-//   invariant  a damaged or cut stream is never a clean end: next() gives what precedes the damage, then error() is set.
+//   invariant  a damaged or cut stream is never a clean end: next() gives what precedes the damage, then
+//              error() is set.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +31,8 @@ enum class Compression : std::uint8_t { none, zstd, lzma_alone };
 // Size of a regular file; file_missing or file_unreadable otherwise.
 Result<std::uint64_t> file_size_bytes(const std::string& path);
 
-// Maps the file; pieces of a plain one are the mapping itself, without a copy. REQUIRES: nobody shortens the file while it is read.
+// Maps the file; pieces of a plain one are the mapping itself, without a copy. REQUIRES: nobody shortens the
+// file while it is read.
 Result<std::unique_ptr<ByteSource>> open_bytes(const std::string& path, Compression outer);
 
 // Decompresses what `inner` gives; `path` is named in errors.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Dukascopy .bi5 tick records, after LZMA: 20 bytes, big-endian: u32 ms from the start of the hour, u32 ask, u32 bid (points),
-// f32 ask volume, f32 bid volume (millions of base units).
+// Dukascopy .bi5 tick records, after LZMA: 20 bytes, big-endian: u32 ms from the start of the hour, u32 ask,
+// u32 bid (points), f32 ask volume, f32 bid volume (millions of base units).
 //   path  warm
 #pragma once
 
@@ -14,7 +14,8 @@ class DukascopyBi5Parser final : public RowParser {
  public:
   DukascopyBi5Parser(std::int64_t hour_ns, std::int64_t point_e9) noexcept : hour_ns_(hour_ns), point_e9_(point_e9) {}
 
-  // A record out of its hour or before its predecessor is fatal: these are not tick records (a candle file also divides by 20).
+  // A record out of its hour or before its predecessor is fatal: these are not tick records (a candle file
+  // also divides by 20).
   ParsedRows parse(std::string_view bytes, bool is_last, std::uint64_t first_row,
                    std::span<Tick> out) noexcept override;
 

@@ -35,7 +35,8 @@ Error mismatch(const std::string& path, std::string_view field, std::string expe
           .found = std::move(found)};
 }
 
-// 1.0E-5 -> 10000. The text has many spellings; the nearest double to a power of ten is the same for all of them.
+// 1.0E-5 -> 10000. The text has many spellings; the nearest double to a power of ten is the same for all of
+// them.
 bool power_of_ten_e9(double value, std::int64_t& out_e9) noexcept {
   constexpr std::array kPowers = {1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0};
   const auto* const power = std::ranges::find(kPowers, value);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Dukascopy's delta JSON: one object with running differences of time (ms from `timestamp`, UTC) and of ask and bid (in
-// `multiplier` from `ask` and `bid`), and volumes in base units.
+// Dukascopy's delta JSON: one object with running differences of time (ms from `timestamp`, UTC) and of ask
+// and bid (in `multiplier` from `ask` and `bid`), and volumes in base units.
 //   path  cold: a whole document at once, at most 256 MiB
 #pragma once
 

@@ -19,10 +19,12 @@ struct FeedSource {
   std::int64_t latency_ns = 0;
 };
 
-// Where the rows themselves are in UTC no clock has to be known; otherwise clock_missing is the answer to a name without one.
+// Where the rows themselves are in UTC no clock has to be known; otherwise clock_missing is the answer to a
+// name without one.
 enum class RowClock : std::uint8_t { local, utc };
 
-// `options.instrument` and `options.clock` first, then the longest prefix of the name in `options.sources`, then in the built-in ones.
+// `options.instrument` and `options.clock` first, then the longest prefix of the name in `options.sources`,
+// then in the built-in ones.
 Result<FeedSource> resolve_source(const std::string& path, const FileFeedOptions& options, RowClock row_clock);
 
 std::string_view file_name(std::string_view path) noexcept;  // without folders

@@ -81,7 +81,8 @@ struct FileFeed::Impl {
     }
   }
 
-  // Makes the file with the earliest tick the current one and finds how far it may go. False at the end or after an error.
+  // Makes the file with the earliest tick the current one and finds how far it may go. False at the end or
+  // after an error.
   bool advance() {
     if (current.reader && !put_back(std::move(current))) return false;
     current = {};

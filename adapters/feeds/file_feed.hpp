@@ -2,7 +2,8 @@
 // FileFeed: ticks of one or many recorded files as one stream in receive-time order. An EventSource.
 //   path       warm: poll() hands out events that were parsed a batch at a time
 //   threads    one
-//   invariant  ordered by receive time, ties by instrument then by the order the files were named; time_ns never decreases.
+//   invariant  ordered by receive time, ties by instrument then by the order the files were named; time_ns
+//              never decreases.
 #pragma once
 
 #include <cstdint>
@@ -51,17 +52,19 @@ struct FeedStats {
 
 class FileFeed {
  public:
-  // Opens and checks every file and adds unknown instruments that are built in to `instruments`. Each file's first rows are parsed
-  // here, so that a wrong format fails before anything runs; then it is closed until its first tick is due, so that a year of
-  // daily files costs as little memory as one day.
+  // Opens and checks every file and adds unknown instruments that are built in to `instruments`. Each file's
+  // first rows are parsed here, so that a wrong format fails before anything runs; then it is closed until
+  // its first tick is due, so that a year of daily files costs as little memory as one day.
   static Result<FileFeed> open(const std::vector<std::string>& paths, const FileFeedOptions& options,
                                InstrumentTable& instruments);
   ~FileFeed();
   FileFeed(FileFeed&&) noexcept;
 
-  // Next Tick event: time_ns, instrument, flags (kFlagSimulated), payload set; sequence 0. False at the end or after an error.
+  // Next Tick event: time_ns, instrument, flags (kFlagSimulated), payload set; sequence 0. False at the end
+  // or after an error.
   bool poll(Event& out) noexcept;
-  // Why poll() returned false before the end (truncated or damaged file, strict violation); empty at a clean end.
+  // Why poll() returned false before the end (truncated or damaged file, strict violation); empty at a clean
+  // end.
   const std::optional<Error>& error() const noexcept;
   const FeedStats& stats() const noexcept;  // sum over files
   double progress() const noexcept;  // 0..1, by compressed bytes consumed
@@ -72,14 +75,16 @@ class FileFeed {
   std::unique_ptr<Impl> impl_;
 };
 
-// Receive times of the first and the last tick, and how many there are: what a progress bar and a split by time need.
+// Receive times of the first and the last tick, and how many there are: what a progress bar and a split by
+// time need.
 struct TimeSpan {
   std::int64_t first_ns = 0;
   std::int64_t last_ns = 0;
   std::uint64_t ticks = 0;
 };
 
-// Reads the files through once (about 100 ns a tick, most of it zstd). Fails as the feed itself would, or with no_ticks.
+// Reads the files through once (about 100 ns a tick, most of it zstd). Fails as the feed itself would, or
+// with no_ticks.
 Result<TimeSpan> scan_span(const std::vector<std::string>& paths, const FileFeedOptions& options,
                            InstrumentTable& instruments);
 

@@ -39,8 +39,8 @@ bool parse_line(std::string_view text, Tick& tick, RowFault& fault) noexcept {
   if (!parse_price(fields[1], "bid", tick.bid_e9, fault) || !parse_price(fields[2], "ask", tick.ask_e9, fault)) {
     return false;
   }
-  // The column is 0 throughout in what HistData publishes. It is checked as part of the row's shape and not used: nothing says which
-  // side it would belong to.
+  // The column is 0 throughout in what HistData publishes. It is checked as part of the row's shape and not
+  // used: nothing says which side it would belong to.
   std::int64_t volume_e9 = 0;
   if (parse_decimal_e9(fields[3], volume_e9) == DecimalFault::none && volume_e9 >= 0) return true;
   fault = {.field = "volume", .expected = "a decimal of 0 or more", .found = fields[3]};

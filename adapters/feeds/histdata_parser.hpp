@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// HistData tick rows: "20200101 170000065,1.121200,1.121720,0" (local date, time with milliseconds, bid, ask, volume).
+// HistData tick rows: "20200101 170000065,1.121200,1.121720,0" (local date, time with milliseconds, bid, ask,
+// volume).
 //   path  warm
 #pragma once
 

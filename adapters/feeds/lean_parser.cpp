@@ -28,7 +28,8 @@ TT_ALWAYS_INLINE std::uint64_t non_digits(const char* at) noexcept {
   return ~(static_cast<std::uint64_t>(half(at)) | (static_cast<std::uint64_t>(half(at + 32)) << 32));
 }
 
-// The value of eight decimal digits held as bytes 0..9, the most significant in the lowest byte: pairs, then fours, then all.
+// The value of eight decimal digits held as bytes 0..9, the most significant in the lowest byte: pairs, then
+// fours, then all.
 TT_ALWAYS_INLINE std::uint64_t eight_digits(std::uint64_t digits) noexcept {
   constexpr std::uint64_t kPairs = 0x0000'00ff'0000'00ff;
   digits = digits * 10 + (digits >> 8);
@@ -48,7 +49,8 @@ struct FastNumber {
   unsigned end;  // offset of the byte after it
 };
 
-// Reads the number at `start`. `marks` holds the non-digits at and after it, and loses those that were passed.
+// Reads the number at `start`. `marks` holds the non-digits at and after it, and loses those that were
+// passed.
 TT_ALWAYS_INLINE bool read_number(const char* row, unsigned start, std::uint64_t& marks, FastNumber& out) noexcept {
   const auto pop = [&marks] {
     const auto at = static_cast<unsigned>(std::countr_zero(marks));
@@ -72,8 +74,9 @@ TT_ALWAYS_INLINE bool read_number(const char* row, unsigned start, std::uint64_t
   return true;
 }
 
-// Reads the row at `row` where it has the usual shape, and returns its length with its end; 0 leaves it to the plain reading.
-// REQUIRES: kFastReadBytes readable bytes. Where no mark is left, an `end` of 64 still is inside them.
+// Reads the row at `row` where it has the usual shape, and returns its length with its end; 0 leaves it to
+// the plain reading. REQUIRES: kFastReadBytes readable bytes. Where no mark is left, an `end` of 64 still is
+// inside them.
 TT_ALWAYS_INLINE unsigned read_row(const char* row, std::int64_t midnight_ns, Tick& tick) noexcept {
   std::uint64_t marks = non_digits(row);
   FastNumber time{};

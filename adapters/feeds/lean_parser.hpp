@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// LEAN tick rows, "46.2042,1284.065,1284.405": milliseconds since local midnight with an optional fraction, bid, ask.
+// LEAN tick rows, "46.2042,1284.065,1284.405": milliseconds since local midnight with an optional fraction,
+// bid, ask.
 //   path       warm, and the fastest of the formats: 8 digits at a time, no copy of a field
-//   invariant  never reads past the end of the bytes given; agrees with the plain reading of every row (prices exact to 1e-9,
-//              time to the nanosecond, what lies below one cut off).
+//   invariant  never reads past the end of the bytes given; agrees with the plain reading of every row
+//              (prices exact to 1e-9, time to the nanosecond, what lies below one cut off).
 #pragma once
 
 #include "adapters/feeds/row_parser.hpp"

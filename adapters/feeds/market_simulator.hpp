@@ -3,9 +3,10 @@
 //   path       warm
 //   invariant  a pure function of its settings: the same seed gives the same bytes on every machine and Isa.
 //
-// Each instrument has a fair price (a random walk with a slow drift and a share of a factor common to all), a quote that overshoots it and
-// comes back within seconds, and a regime that sets how much of each there is. So there is something to learn over
-// seconds (reversal) and minutes (drift), most of it smaller than the spread.
+// Each instrument has a fair price (a random walk with a slow drift and a share of a factor common to all), a
+// quote that overshoots it and comes back within seconds, and a regime that sets how much of each there is.
+// So there is something to learn over seconds (reversal) and minutes (drift), most of it smaller than the
+// spread.
 #pragma once
 
 #include <memory>
@@ -21,8 +22,8 @@ class MarketSimulator {
  public:
   static constexpr std::uint32_t kCrossedOneIn = 50'000;
 
-  // Adds the simulated instruments ("XAUUSD@sim") to `instruments`. `start_ns`: first possible tick, UTC. One tick in
-  // `crossed_one_in` is crossed, as feeds' are now and then; 0: none.
+  // Adds the simulated instruments ("XAUUSD@sim") to `instruments`. `start_ns`: first possible tick, UTC. One
+  // tick in `crossed_one_in` is crossed, as feeds' are now and then; 0: none.
   static Result<MarketSimulator> create(const SimulatorSettings& settings, std::int64_t start_ns,
                                         InstrumentTable& instruments, std::uint32_t crossed_one_in = kCrossedOneIn);
   ~MarketSimulator();

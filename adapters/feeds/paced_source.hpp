@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// PacedSource: recorded ticks handed out no faster than a multiple of the time they were recorded in.
+// Pace, PacedSource: recorded ticks handed out no faster than a multiple of the time they were recorded in.
 //   path     warm: one clock call a tick when paced, none at full speed
-//   threads  one; poll() sleeps until its tick is due
+//   threads  one
 #pragma once
 
 #include <charconv>
@@ -15,49 +15,63 @@
 
 namespace thintail {
 
-template <EventSource Source>
-class PacedSource {
+class Pace {
  public:
-  // `speed`: "max", or a positive multiple of real time such as "1x" or "0.5x".
-  static Result<PacedSource> create(Source& source, std::string_view speed) {
-    double multiple = 0;  // 0: as fast as it goes
-    if (speed != "max") {
-      const auto digits = speed.substr(0, speed.empty() ? 0 : speed.size() - 1);
-      const auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), multiple);
-      if (fault != std::errc{} || end != digits.data() + digits.size() || !speed.ends_with('x') || !(multiple > 0)) {
-        return fail({.code = ErrorCode::usage,
-                     .doing = "reading a speed",
-                     .expected = "max, or a multiple such as 1x",
-                     .found = '"' + printable(speed) + '"'});
-      }
+  // "max", or a positive multiple of real time such as "1x" or "0.5x".
+  static Result<Pace> parse(std::string_view speed) {
+    if (speed == "max") return Pace(0);
+    double multiple = 0;
+    const std::string_view digits = speed.substr(0, speed.empty() ? 0 : speed.size() - 1);
+    const auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), multiple);
+    if (fault != std::errc{} || end != digits.data() + digits.size() || !speed.ends_with('x') || !(multiple > 0)) {
+      return fail({.code = ErrorCode::usage,
+                   .doing = "reading a speed",
+                   .expected = "max, or a multiple such as 1x",
+                   .found = '"' + printable(speed) + '"'});
     }
-    return PacedSource(source, multiple);
+    return Pace(multiple);
   }
 
-  bool poll(Event& out) noexcept {
-    if (!source_->poll(out)) return false;
-    if (multiple_ > 0) wait_until_due(out.time_ns);
-    return true;
+  // Whether a tick of that time may be handed out now. The first tick asked about sets the start.
+  bool is_due(std::int64_t time_ns) noexcept { return multiple_ == 0 || Clock::now() >= due(time_ns); }
+  void wait(std::int64_t time_ns) noexcept {
+    if (multiple_ != 0) std::this_thread::sleep_until(due(time_ns));
   }
 
  private:
   using Clock = std::chrono::steady_clock;
 
-  PacedSource(Source& source, double multiple) noexcept : source_(&source), multiple_(multiple) {}
+  explicit Pace(double multiple) noexcept : multiple_(multiple) {}
 
-  void wait_until_due(std::int64_t time_ns) noexcept {
+  Clock::time_point due(std::int64_t time_ns) noexcept {
     if (first_ns_ == 0) {
       first_ns_ = time_ns;
       start_ = Clock::now();
     }
-    const double due_ns = static_cast<double>(time_ns - first_ns_) / multiple_;
-    std::this_thread::sleep_until(start_ + std::chrono::nanoseconds(static_cast<std::int64_t>(due_ns)));
+    const double after_ns = static_cast<double>(time_ns - first_ns_) / multiple_;
+    return start_ + std::chrono::nanoseconds(static_cast<std::int64_t>(after_ns));
   }
 
-  Source* source_;
-  double multiple_;
+  double multiple_;  // 0: as fast as it goes
   std::int64_t first_ns_ = 0;
   Clock::time_point start_;
+};
+
+// poll() sleeps until its tick is due.
+template <EventSource Source>
+class PacedSource {
+ public:
+  PacedSource(Source& source, Pace pace) noexcept : source_(&source), pace_(pace) {}
+
+  bool poll(Event& out) noexcept {
+    if (!source_->poll(out)) return false;
+    pace_.wait(out.time_ns);
+    return true;
+  }
+
+ private:
+  Source* source_;
+  Pace pace_;
 };
 
 }  // namespace thintail

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random: a small seeded generator (xoshiro256++, Blackman and Vigna 2019) and the draws that the simulator needs.
+// Random: a small seeded generator (xoshiro256++, Blackman and Vigna 2019) and the draws that the simulator
+// needs.
 //   path       warm
-//   invariant  integers, + - * / and comparisons only: the same seed draws the same on every machine. No libm, whose last bit does not.
+//   invariant  integers, + - * / and comparisons only: the same seed draws the same on every machine. No
+//              libm, whose last bit does not.
 #pragma once
 
 #include <array>
@@ -41,7 +43,8 @@ class Random {
   // [0, end), with a bias below end / 2^32
   std::uint32_t below(std::uint32_t end) noexcept { return static_cast<std::uint32_t>(((bits() >> 32) * end) >> 32); }
 
-  // Mean 0, variance 1, within +-3.47: the sum of four uniform 16-bit numbers, near enough to a normal for a price step.
+  // Mean 0, variance 1, within +-3.47: the sum of four uniform 16-bit numbers, near enough to a normal for a
+  // price step.
   double bell() noexcept {
     constexpr double kMean = 4 * 65'535 / 2.0;
     constexpr double kDeviation = 37'837.227;  // sqrt(4 (65536^2 - 1) / 12)
@@ -50,8 +53,9 @@ class Random {
     return (static_cast<double>(sum) - kMean) / kDeviation;
   }
 
-  // Exponential of mean 1 by von Neumann's comparison method (1951): exact, without a logarithm. The length of a falling run of uniforms
-  // is odd with probability e^-x given its first, x; each rejected run adds a whole 1.
+  // Exponential of mean 1 by von Neumann's comparison method (1951): exact, without a logarithm. The length
+  // of a falling run of uniforms is odd with probability e^-x given its first, x; each rejected run adds a
+  // whole 1.
   double exponential() noexcept {
     for (double whole = 0.0;; whole += 1.0) {
       const double first = uniform();

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fields of text rows: splitting, prices, and digits of fixed width, with the fault named where one cannot be read.
+// Fields of text rows: splitting, prices, and digits of fixed width, with the fault named where one cannot be
+// read.
 //   path  warm
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <string_view>

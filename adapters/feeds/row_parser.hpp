@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// RowParser: what every row format has in common: a range of bytes in, a batch of ticks out, resumable at any row.
+// RowParser: what every row format has in common: a range of bytes in, a batch of ticks out, resumable at any
+// row.
 //   path  warm
 #pragma once
 
@@ -32,8 +33,9 @@ class RowParser {
  public:
   virtual ~RowParser() = default;
 
-  // Parses whole rows until the bytes or `out` are used up or a row is bad. Without `is_last` an unterminated row at the end
-  // stays unconsumed; with it the row counts. Tick::venue_ns is the source's local time; source_sequence counts from `first_row`.
+  // Parses whole rows until the bytes or `out` are used up or a row is bad. Without `is_last` an unterminated
+  // row at the end stays unconsumed; with it the row counts. Tick::venue_ns is the source's local time;
+  // source_sequence counts from `first_row`.
   virtual ParsedRows parse(std::string_view bytes, bool is_last, std::uint64_t first_row,
                            std::span<Tick> out) noexcept = 0;
   // Lines before row 1, so that a fault can name its line.
@@ -55,7 +57,8 @@ inline bool next_line(std::string_view bytes, bool is_last, TextLine& out) noexc
   return true;
 }
 
-// The loop of a line format. `parse_line(text, Tick&, RowFault&)` fills bid_e9, ask_e9 and venue_ns, or the fault and returns false.
+// The loop of a line format. `parse_line(text, Tick&, RowFault&)` fills bid_e9, ask_e9 and venue_ns, or the
+// fault and returns false.
 template <class ParseLine>
 ParsedRows parse_lines(std::string_view bytes, bool is_last, std::uint64_t first_row, std::span<Tick> out,
                        ParseLine&& parse_line) noexcept {

@@ -40,9 +40,9 @@ constexpr double kOvershootSeconds = 2.0;  // memory of the overshoot
 constexpr double kRegimeSeconds = 600.0;   // mean length of a regime
 constexpr double kPauseSecondsMax = 900.0;  // a closed market moves no more than in a quarter of an hour
 
-// A burst (news, a large order working) begins with one tick in kBurstOneIn, lasts 84 ticks on average, and comes at 15 times the rate.
-// 400 ordinary ticks and one burst thus take 400 + 84 / 15 ordinary gaps for 484 ticks: the ordinary rate is lowered so that the mean is
-// the configured one.
+// A burst (news, a large order working) begins with one tick in kBurstOneIn, lasts 84 ticks on average, and
+// comes at 15 times the rate. 400 ordinary ticks and one burst thus take 400 + 84 / 15 ordinary gaps for 484
+// ticks: the ordinary rate is lowered so that the mean is the configured one.
 constexpr std::uint32_t kBurstOneIn = 400;
 constexpr std::uint32_t kBurstTicksMin = 20;
 constexpr std::uint32_t kBurstTicksSpan = 129;
@@ -57,8 +57,8 @@ constexpr double kThinSpread = 3.0;
 
 }  // namespace
 
-// All relative to the calm regime, except the two strengths: of the drift, in standard deviations that it moves the price by
-// over its memory; of the overshoot, in spreads.
+// All relative to the calm regime, except the two strengths: of the drift, in standard deviations that it
+// moves the price by over its memory; of the overshoot, in spreads.
 struct SimulatedMarket::RegimeTraits {
   double volatility;
   double rate;
@@ -110,7 +110,8 @@ Tick SimulatedMarket::take(CommonFactor& factor) noexcept {
   move_price(factor);
 
   const double spread = spread_ * regime_traits().spread * (burst_ticks_left_ > 0 ? kBurstSpread : 1.0) * widening();
-  // A uniform fraction of a point rounds the spread to its neighbours in proportion, and keeps the mid unbiased likewise.
+  // A uniform fraction of a point rounds the spread to its neighbours in proportion, and keeps the mid
+  // unbiased likewise.
   const auto spread_points = std::max<std::int64_t>(1, static_cast<std::int64_t>(spread + random_.uniform()));
   const double mid = fair_ + overshoot_;
   const auto bid_points = std::max<std::int64_t>(

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// TickFile: everything that must be known of a file before its rows can be read: format, compression, clock, instrument.
+// TickFile: everything that must be known of a file before its rows can be read: format, compression, clock,
+// instrument.
 //   path  cold
 #pragma once
 

@@ -6,7 +6,8 @@
 namespace thintail {
 namespace {
 
-// 40 KiB of ticks: in the first-level cache between parsing and polling, and a refill costs nothing beside 1,024 rows.
+// 40 KiB of ticks: in the first-level cache between parsing and polling, and a refill costs nothing beside
+// 1,024 rows.
 constexpr std::size_t kBatchTicks = 1024;
 // A file whose first 16 rows are all bad is of another format, not a damaged one.
 constexpr std::uint64_t kFirstRowsBadMax = 16;

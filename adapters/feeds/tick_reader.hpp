@@ -17,7 +17,8 @@ class TickReader {
   // Counts into `stats`, which must outlive the reader. `file` likewise.
   static Result<std::unique_ptr<TickReader>> open(const TickFile& file, bool strict, FeedStats& stats);
 
-  // The next batch, valid until the next call; empty at the end or after an error. Ticks before an error are given first.
+  // The next batch, valid until the next call; empty at the end or after an error. Ticks before an error are
+  // given first.
   std::span<const Tick> next();
   const std::optional<Error>& error() const noexcept { return error_; }
   std::uint64_t consumed_bytes() const noexcept { return rows_->consumed_bytes(); }

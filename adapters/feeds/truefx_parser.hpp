@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// TrueFX rows with a header: "2013-01-01 22:00:00.295000+00:00,86.655,86.728". The rows hold their own UTC offset; a whole second may
-// lack its fraction.
+// TrueFX rows with a header: "2013-01-01 22:00:00.295000+00:00,86.655,86.728". The rows hold their own UTC
+// offset; a whole second may lack its fraction.
 //   path  warm
 #pragma once
 

@@ -42,7 +42,7 @@ Result<BlockSource> BlockSource::open(const std::string& path) {
 }
 
 Result<std::uint64_t> BlockSource::file_bytes() const {
-  struct stat status {};
+  struct stat status{};
   if (::fstat(fd_.get(), &status) != 0) return fail(unreadable(path_, "fstat", errno));
   return static_cast<std::uint64_t>(status.st_size);
 }

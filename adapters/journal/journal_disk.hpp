@@ -15,7 +15,7 @@ namespace thintail {
 
 struct DiskOutcome {
   std::int64_t written = 0;  // bytes of the pieces, in order; -errno where the write failed
-  int sync_error = 0;        // 0: what was written is on stable storage; ECANCELED: not tried, the write was incomplete
+  int sync_error = 0;  // 0: what was written is on stable storage; ECANCELED: not tried, the write was incomplete
 };
 
 class JournalDisk {

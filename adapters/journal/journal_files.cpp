@@ -87,10 +87,8 @@ Result<std::vector<JournalFileName>> list_journals(const std::string& folder) {
     }
   }
   if (code) {
-    return fail({.code = ErrorCode::file_unreadable,
-                 .doing = "listing journals",
-                 .file = folder,
-                 .found = code.message()});
+    return fail(
+        {.code = ErrorCode::file_unreadable, .doing = "listing journals", .file = folder, .found = code.message()});
   }
   std::ranges::sort(files, {}, &JournalFileName::epoch);
   return files;

@@ -92,8 +92,7 @@ bool JournalReader::next_epoch() noexcept {
     return refuse("epoch", fmt::format("more than {}", before.epoch), fmt::format("{}", after.epoch));
   }
   if (!epoch_follows(source_.next_sequence() - 1, after.first_sequence)) {
-    return refuse("first_sequence",
-                  fmt::format("{0} or, after power loss, {0} + 2^32", source_.next_sequence()),
+    return refuse("first_sequence", fmt::format("{0} or, after power loss, {0} + 2^32", source_.next_sequence()),
                   fmt::format("{}", after.first_sequence));
   }
   source_ = std::move(*next);

@@ -77,8 +77,8 @@ Result<std::optional<RecoveredTail>> find_newest_end(const std::string& director
 
 Result<RecoveredTail> append_recovered(const std::string& path, std::span<const Event> events) {
   TT_TRY(RecoveredTail tail, find_end(path));
-  const auto first_new = std::ranges::find_if(
-      events, [&](const Event& event) { return event.sequence > tail.last_sequence; });
+  const auto first_new =
+      std::ranges::find_if(events, [&](const Event& event) { return event.sequence > tail.last_sequence; });
   auto rest = events.subspan(static_cast<std::size_t>(first_new - events.begin()));
   std::uint64_t expected = tail.last_sequence;
   for (const auto& event : rest) {

@@ -50,7 +50,7 @@ JournalWriter::JournalWriter(const JournalOptions& options, UniqueFd fd, std::un
       path_(journal_path(options.directory, options.instance, options.epoch)),
       fd_(std::move(fd)),
       disk_(std::move(disk)),
-      blocks_(std::make_unique<JournalBlock[]>(options.buffers)),  // zeroed: every page is touched before the first event
+      blocks_(std::make_unique<JournalBlock[]>(options.buffers)),  // zeroed, so every page is touched before use
       next_sequence_(options.first_sequence),
       durable_sequence_(options.first_sequence - 1) {
   pieces_.reserve(options.buffers);

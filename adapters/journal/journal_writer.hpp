@@ -31,18 +31,18 @@ struct JournalOptions {
   std::string instance = "default";
   std::uint32_t epoch = 1;
   std::uint64_t first_sequence = 1;  // of the first event to be appended
-  std::int64_t created_ns = 0;       // UTC ns since 1970
+  std::int64_t created_ns = 0;  // UTC ns since 1970
   std::string boot_id = {};
   std::string build_id = {};
-  std::uint32_t buffers = 64;                // of 64 KiB: what a stalled disk may hold back, 4 MiB by default; 2..1024
-  std::int64_t flush_ns = 20'000'000;        // longest time that an event waits before its block is written
-  std::int64_t retry_ns = 100'000'000;       // pause after a failed write or sync
+  std::uint32_t buffers = 64;  // of 64 KiB: what a stalled disk may hold back, 4 MiB by default; 2..1024
+  std::int64_t flush_ns = 20'000'000;  // longest time that an event waits before its block is written
+  std::int64_t retry_ns = 100'000'000;  // pause after a failed write or sync
 };
 
 struct JournalStats {
   std::uint64_t events = 0;  // accepted by append()
   std::uint64_t blocks = 0;  // sealed
-  std::uint64_t bytes = 0;   // durable, the file header included
+  std::uint64_t bytes = 0;  // durable, the file header included
   std::uint64_t syncs = 0;
   std::uint64_t short_writes = 0;
   std::uint64_t failures = 0;  // of writes and syncs; each was, or will be, tried again
@@ -101,19 +101,19 @@ class JournalWriter {
   UniqueFd fd_;
   std::unique_ptr<JournalDisk> disk_;
   std::unique_ptr<JournalBlock[]> blocks_;  // a ring; block n of the file's life is blocks_[n % buffers]
-  std::vector<iovec> pieces_;               // of the write under way
+  std::vector<iovec> pieces_;  // of the write under way
 
   // oldest_ <= writing_ <= filling_ <= oldest_ + buffers; blocks before oldest_ are durable.
   std::uint64_t oldest_ = 0;
   std::uint64_t writing_ = 0;  // end of the blocks that the write under way covers
   std::uint64_t filling_ = 0;  // the block that append() fills; those before it are sealed
-  std::size_t filled_ = 0;     // events in it
+  std::size_t filled_ = 0;  // events in it
 
   std::uint64_t next_sequence_;
-  std::uint64_t next_offset_ = kJournalHeaderBytes;     // of the filling block
+  std::uint64_t next_offset_ = kJournalHeaderBytes;  // of the filling block
   std::uint64_t durable_sequence_;
   std::uint64_t durable_offset_ = kJournalHeaderBytes;  // of block oldest_
-  std::uint64_t written_ = 0;   // bytes from durable_offset_ on that a write has taken, but no sync yet
+  std::uint64_t written_ = 0;  // bytes from durable_offset_ on that a write has taken, but no sync yet
   bool in_flight_ = false;
   bool flush_requested_ = false;
   std::int64_t filling_since_ns_ = kNever;  // when poll() first saw the filling block not empty

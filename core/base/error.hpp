@@ -48,6 +48,7 @@ enum class ErrorCode : std::uint16_t {
   shm_layout_mismatch = 304,
   shm_hostile = 305,
   shm_system = 306,
+  shm_lost = 307,
   // 04xx models
   model_missing = 401,
   model_syntax = 402,

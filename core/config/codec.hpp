@@ -76,7 +76,7 @@ Codec<T> power_of_two(std::type_identity_t<T> min, std::type_identity_t<T> max) 
 
 // One of a few words, each standing for a value.
 template <class T>
-Codec<T> choice(std::vector<std::pair<std::string, T>> words) {
+Codec<T> choice(const std::vector<std::pair<std::string, T>>& words) {
   std::string type = "one of ";
   for (const auto& [word, value] : words) {
     if (type.size() > 7) type += ", ";
@@ -104,7 +104,7 @@ Codec<T> choice(std::vector<std::pair<std::string, T>> words) {
 
 // A setting that may be absent; once written it is present.
 template <class T>
-Codec<std::optional<T>> optional(Codec<T> codec) {
+Codec<std::optional<T>> optional(const Codec<T>& codec) {
   return {codec.type,
           [read = codec.read](const RawValue& raw, std::optional<T>& out) {
             T value{};

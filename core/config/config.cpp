@@ -19,8 +19,8 @@ namespace {
 
 using config::Key;
 using config::Section;
-using config::TomlEntry;
 using config::toml_path;
+using config::TomlEntry;
 using Path = std::vector<std::string>;
 
 constexpr std::string_view kPrefix = "THINTAIL_";
@@ -169,12 +169,13 @@ class Loader {
       }
     }
     if (!is_ours) return {};
-    return fail({.code = ErrorCode::config_unknown_key,
-                 .doing = "reading the environment",
-                 .field = printable(variable.name),
-                 .expected = fmt::format("a known variable; the nearest is {} (rows such as [risk.XAUUSD] are set in the "
-                                         "file or by --set)",
-                                         nearest_name(variable.name, known))});
+    return fail(
+        {.code = ErrorCode::config_unknown_key,
+         .doing = "reading the environment",
+         .field = printable(variable.name),
+         .expected = fmt::format("a known variable; the nearest is {} (rows such as [risk.XAUUSD] are set in the "
+                                 "file or by --set)",
+                                 nearest_name(variable.name, known))});
   }
 
   Result<void> apply(const Path& path, const config::RawValue& value, const Origin& origin) {
@@ -264,7 +265,10 @@ class Loader {
 
 Result<std::string> read_file(const std::filesystem::path& path) {
   const auto failed = [&](ErrorCode code, std::string found) {
-    return fail({.code = code, .doing = "reading the configuration", .file = path.string(), .expected = "a TOML file",
+    return fail({.code = code,
+                 .doing = "reading the configuration",
+                 .file = path.string(),
+                 .expected = "a TOML file",
                  .found = std::move(found)});
   };
   std::error_code error;

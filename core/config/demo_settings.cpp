@@ -15,22 +15,14 @@ struct DemoLimits {
 
 // Orders of roughly the same small size: 10,000 to 20,000 USD.
 constexpr std::array kLimits = {
-    DemoLimits{"XAUUSD", 10 * kE9, 100 * kE9},
-    DemoLimits{"XAGUSD", 500 * kE9, 5'000 * kE9},
-    DemoLimits{"BTCUSD", kE9 / 10, 1 * kE9},
-    DemoLimits{"BTCUSDT", kE9 / 10, 1 * kE9},
-    DemoLimits{"ETHUSD", 4 * kE9, 40 * kE9},
-    DemoLimits{"ETHUSDT", 4 * kE9, 40 * kE9},
-    DemoLimits{"EURUSD", 10'000 * kE9, 100'000 * kE9},
-    DemoLimits{"GBPUSD", 10'000 * kE9, 100'000 * kE9},
-    DemoLimits{"AUDUSD", 10'000 * kE9, 100'000 * kE9},
-    DemoLimits{"NZDUSD", 10'000 * kE9, 100'000 * kE9},
-    DemoLimits{"USDCAD", 10'000 * kE9, 100'000 * kE9},
-    DemoLimits{"USDCHF", 10'000 * kE9, 100'000 * kE9},
-    DemoLimits{"USDJPY", 10'000 * kE9, 100'000 * kE9},
-    DemoLimits{"EURGBP", 10'000 * kE9, 100'000 * kE9},
-    DemoLimits{"EURJPY", 10'000 * kE9, 100'000 * kE9},
-    DemoLimits{"GBPJPY", 10'000 * kE9, 100'000 * kE9},
+    DemoLimits{"XAUUSD", 10 * kE9, 100 * kE9},         DemoLimits{"XAGUSD", 500 * kE9, 5'000 * kE9},
+    DemoLimits{"BTCUSD", kE9 / 10, 1 * kE9},           DemoLimits{"BTCUSDT", kE9 / 10, 1 * kE9},
+    DemoLimits{"ETHUSD", 4 * kE9, 40 * kE9},           DemoLimits{"ETHUSDT", 4 * kE9, 40 * kE9},
+    DemoLimits{"EURUSD", 10'000 * kE9, 100'000 * kE9}, DemoLimits{"GBPUSD", 10'000 * kE9, 100'000 * kE9},
+    DemoLimits{"AUDUSD", 10'000 * kE9, 100'000 * kE9}, DemoLimits{"NZDUSD", 10'000 * kE9, 100'000 * kE9},
+    DemoLimits{"USDCAD", 10'000 * kE9, 100'000 * kE9}, DemoLimits{"USDCHF", 10'000 * kE9, 100'000 * kE9},
+    DemoLimits{"USDJPY", 10'000 * kE9, 100'000 * kE9}, DemoLimits{"EURGBP", 10'000 * kE9, 100'000 * kE9},
+    DemoLimits{"EURJPY", 10'000 * kE9, 100'000 * kE9}, DemoLimits{"GBPJPY", 10'000 * kE9, 100'000 * kE9},
 };
 
 }  // namespace

@@ -20,8 +20,7 @@ struct Unusable {
   std::string description;  // "a date"
 };
 
-using RawValue =
-    std::variant<Words, std::string, std::int64_t, double, bool, std::vector<std::string>, Unusable>;
+using RawValue = std::variant<Words, std::string, std::int64_t, double, bool, std::vector<std::string>, Unusable>;
 
 // For messages: "\"abc\"", "the number 0.5".
 std::string describe(const RawValue& raw);

@@ -120,8 +120,8 @@ std::string reference_toml() {
 std::string reference_markdown() {
   std::string out(kMarkdownHead);
   for (const auto& section : config::schema()) {
-    out += fmt::format("\n## `[{}]`\n\n{}{}\n", toml_header(section), section.doc,
-                       section.decides ? " *Journaled.*" : "");
+    out +=
+        fmt::format("\n## `[{}]`\n\n{}{}\n", toml_header(section), section.doc, section.decides ? " *Journaled.*" : "");
     if (section.rows) out += fmt::format("Any number of rows; a row's name is {}.\n", section.rows->type);
     out += fmt::format("\n| key | meaning | accepts | {} |\n| --- | --- | --- | --- |\n",
                        section.rows ? "example" : "default");

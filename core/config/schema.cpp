@@ -13,7 +13,7 @@
 namespace thintail::config {
 namespace {
 
-constexpr std::int64_t kDecimalMax_e9 = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t kDecimalMaxE9 = std::numeric_limits<std::int64_t>::max();
 
 // --- what texts may be ---------------------------------------------------------------------------------------------
 
@@ -56,23 +56,24 @@ bool is_currency(std::string_view text) { return only(16, kLetters, "")(text); }
 template <class Part>
 class KeysOf {
  public:
-  explicit KeysOf(Part Settings::*part) : part_(part) {}
+  explicit KeysOf(Part Settings::* part) : part_(part) {}
 
   template <class T>
-  Key operator()(std::string name, T Part::*member, Codec<T> codec, std::string doc) const {
-    return {.name = std::move(name),
-            .type = codec.type,
-            .doc = std::move(doc),
-            .example = {},
-            .required = false,
-            .read = [part = part_, member, read = std::move(codec.read)](
-                        Settings& out, const std::string&, const RawValue& raw) { return read(raw, out.*part.*member); },
-            .write = [part = part_, member, write = std::move(codec.write)](
-                         const Settings& from, const std::string&) { return write(from.*part.*member); }};
+  Key operator()(const std::string& name, T Part::* member, const Codec<T>& codec, const std::string& doc) const {
+    return {
+        .name = name,
+        .type = codec.type,
+        .doc = doc,
+        .example = {},
+        .required = false,
+        .read = [part = part_, member, read = codec.read](Settings& out, const std::string&,
+                                                          const RawValue& raw) { return read(raw, out.*part.*member); },
+        .write = [part = part_, member, write = codec.write](const Settings& from,
+                                                             const std::string&) { return write(from.*part.*member); }};
   }
 
  private:
-  Part Settings::*part_;
+  Part Settings::* part_;
 };
 
 Section core_section() {
@@ -81,15 +82,16 @@ Section core_section() {
   return {.path = {"core"},
           .doc = "The daemon: its name, its threads and where they run.",
           .keys = {
-              key("instance", &CoreSettings::instance,
-                  text("1 to 32 of [A-Za-z0-9_-]", only(32, kLetters, "_-")),
+              key("instance", &CoreSettings::instance, text("1 to 32 of [A-Za-z0-9_-]", only(32, kLetters, "_-")),
                   "Names the segment, its lock and its journal folder; one daemon for each."),
               key("topology", &CoreSettings::topology,
                   choice<Topology>({{"pipelined", Topology::pipelined}, {"inline", Topology::in_line}}),
                   "pipelined: feed, engine and venue on cores of their own; inline: on one core."),
               key("wait", &CoreSettings::wait,
-                  choice<WaitKind>({{"auto", WaitKind::automatic}, {"spin", WaitKind::spin},
-                                    {"yield", WaitKind::yield}, {"park", WaitKind::park}}),
+                  choice<WaitKind>({{"auto", WaitKind::automatic},
+                                    {"spin", WaitKind::spin},
+                                    {"yield", WaitKind::yield},
+                                    {"park", WaitKind::park}}),
                   "How an idle thread waits; auto spins where each hot thread has a core of its own, else parks."),
               key("isa", &CoreSettings::isa,
                   text("one of auto, scalar, avx2, avx512",
@@ -195,13 +197,12 @@ Section venue_section() {
           .doc = "Where orders go.",
           .decides = true,
           .keys = {
-              key("kind", &VenueSettings::kind,
-                  text("paper", [](std::string_view kind) { return kind == "paper"; }),
+              key("kind", &VenueSettings::kind, text("paper", [](std::string_view kind) { return kind == "paper"; }),
                   "paper: fills are simulated at the touch; no order leaves the machine."),
               key("latency_us", &VenueSettings::latency_us, integer<std::int64_t>(0, 60'000'000),
                   "From engine to venue in us, and again from venue to engine."),
-              key("commission_per_million", &VenueSettings::commission_per_million_e9,
-                  decimal_e9(0, 1'000'000 * kE9), "Quote units for each million of notional and side."),
+              key("commission_per_million", &VenueSettings::commission_per_million_e9, decimal_e9(0, 1'000'000 * kE9),
+                  "Quote units for each million of notional and side."),
           }};
 }
 
@@ -223,35 +224,37 @@ Section journal_section() {
 template <class Row>
 class RowsOf {
  public:
-  explicit RowsOf(std::map<std::string, Row> Settings::*map) : map_(map) {}
+  explicit RowsOf(std::map<std::string, Row> Settings::* map) : map_(map) {}
 
   template <class T>
-  Key operator()(std::string name, T Row::*member, Codec<T> codec, std::string example, bool required,
-                 std::string doc) const {
-    return {.name = std::move(name),
+  Key operator()(const std::string& name, T Row::* member, const Codec<T>& codec, const std::string& example,
+                 bool required, const std::string& doc) const {
+    return {.name = name,
             .type = codec.type,
-            .doc = std::move(doc),
-            .example = std::move(example),
+            .doc = doc,
+            .example = example,
             .required = required,
-            .read = [map = map_, member, read = std::move(codec.read)](
+            .read = [map = map_, member, read = codec.read](
                         Settings& out, const std::string& row,
                         const RawValue& raw) { return read(raw, (out.*map)[row].*member); },
-            .write = [map = map_, member, write = std::move(codec.write)](
-                         const Settings& from, const std::string& row) -> std::optional<std::string> {
+            .write = [map = map_, member, write = codec.write](const Settings& from,
+                                                               const std::string& row) -> std::optional<std::string> {
               const auto found = (from.*map).find(row);
               return found == (from.*map).end() ? std::nullopt : write(found->second.*member);
             }};
   }
 
-  Rows rows(std::string type, std::string example, std::function<bool(const std::string&)> accepts) const {
-    return {.type = std::move(type),
-            .example = std::move(example),
-            .accepts = std::move(accepts),
+  Rows rows(const std::string& type, const std::string& example,
+            const std::function<bool(const std::string&)>& accepts) const {
+    return {.type = type,
+            .example = example,
+            .accepts = accepts,
             .names = [map = map_](const Settings& from) { return names_in(from.*map); },
-            .add = [map = map_](Settings& out, const std::string& row) {
-              (out.*map).try_emplace(row);
-              return false;
-            },
+            .add =
+                [map = map_](Settings& out, const std::string& row) {
+                  (out.*map).try_emplace(row);
+                  return false;
+                },
             .check = [](const Settings&, const std::string&) { return Result<void>{}; }};
   }
 
@@ -263,12 +266,12 @@ class RowsOf {
   }
 
  private:
-  std::map<std::string, Row> Settings::*map_;
+  std::map<std::string, Row> Settings::* map_;
 };
 
 // One quantity for each symbol: the row is the key.
 Section quantity_section() {
-  const auto codec = quantity(1, kDecimalMax_e9);
+  const auto codec = quantity(1, kDecimalMaxE9);
   Key key{.name = {},
           .type = codec.type,
           .doc = "Position taken in this symbol, in base units. Without one the strategy does not trade it.",
@@ -276,8 +279,7 @@ Section quantity_section() {
           .required = false,
           .read = [read = codec.read](Settings& out, const std::string& row,
                                       const RawValue& raw) { return read(raw, out.strategy.quantity[row]); },
-          .write = [write = codec.write](const Settings& from,
-                                         const std::string& row) -> std::optional<std::string> {
+          .write = [write = codec.write](const Settings& from, const std::string& row) -> std::optional<std::string> {
             const auto found = from.strategy.quantity.find(row);
             return found == from.strategy.quantity.end() ? std::nullopt : write(found->second);
           }};
@@ -287,9 +289,7 @@ Section quantity_section() {
           .rows = Rows{.type = "a symbol, 1 to 32 of [A-Za-z0-9._#+/-]",
                        .example = "XAUUSD",
                        .accepts = is_symbol,
-                       .names = [](const Settings& from) {
-                         return RowsOf<Quantity>::names_in(from.strategy.quantity);
-                       },
+                       .names = [](const Settings& from) { return RowsOf<Quantity>::names_in(from.strategy.quantity); },
                        .add = [](Settings&, const std::string&) { return true; },
                        .check = [](const Settings&, const std::string&) { return Result<void>{}; }},
           .keys = {std::move(key)}};
@@ -299,19 +299,19 @@ Section sources_section() {
   const RowsOf key(&Settings::sources);
   const auto clock = text("a clock profile, such as utc, utc-5, new-york or mt5-eu",
                           [](std::string_view name) { return ClockProfile::find(name).has_value(); });
-  return {.path = {"sources"},
-          .doc = "What files are, by the beginning of their names; beside the built-in ones.",
-          .decides = true,
-          .rows = key.rows("the beginning of file names, 1 to 64 of [A-Za-z0-9._-]", "oanda_",
-                           only(64, kLetters, "._-")),
-          .keys = {
-              key("venue", &SourceSettings::venue, text("1 to 16 of [a-z0-9_-]", is_venue), "\"oanda\"", true,
-                  "Venue of their instruments."),
-              key("clock", &SourceSettings::clock, clock, "\"utc\"", true,
-                  "How they write time; a wrong one shifts every bar and session, so none is guessed."),
-              key("latency_ns", &SourceSettings::latency_ns, integer<std::int64_t>(0, 60'000'000'000), "250_000",
-                  false, "Receive time is venue time plus this many ns, for files without a receive time."),
-          }};
+  return {
+      .path = {"sources"},
+      .doc = "What files are, by the beginning of their names; beside the built-in ones.",
+      .decides = true,
+      .rows = key.rows("the beginning of file names, 1 to 64 of [A-Za-z0-9._-]", "oanda_", only(64, kLetters, "._-")),
+      .keys = {
+          key("venue", &SourceSettings::venue, text("1 to 16 of [a-z0-9_-]", is_venue), "\"oanda\"", true,
+              "Venue of their instruments."),
+          key("clock", &SourceSettings::clock, clock, "\"utc\"", true,
+              "How they write time; a wrong one shifts every bar and session, so none is guessed."),
+          key("latency_ns", &SourceSettings::latency_ns, integer<std::int64_t>(0, 60'000'000'000), "250_000", false,
+              "Receive time is venue time plus this many ns, for files without a receive time."),
+      }};
 }
 
 Section instruments_section() {
@@ -332,35 +332,38 @@ Section instruments_section() {
   rows.check = [](const Settings& settings, const std::string& name) {
     return validate(settings.instruments.at(name));
   };
-  const auto size = decimal_e9(1, kDecimalMax_e9);
-  return {.path = {"instruments"},
-          .doc = "Instruments beside the built-in ones. Keys left out are those of the built-in symbol, if there is one.",
-          .decides = true,
-          .rows = std::move(rows),
-          .keys = {
-              key("base", &Instrument::base,
-                  text("nothing, or 1 to 16 letters and digits",
-                       [](std::string_view code) { return code.empty() || is_currency(code); }),
-                  "\"XAU\"", false, "What is bought and sold; nothing for an index."),
-              key("quote", &Instrument::quote, text("1 to 16 letters and digits", is_currency), "\"USD\"", true, "Currency of its prices."),
-              key("digits", &Instrument::digits, integer<std::uint8_t>(0, 9), "3", true,
-                  "Decimal places that prices are shown with."),
-              key("tick_size", &Instrument::tick_size_e9, size, "\"0.001\"", true, "Smallest price step."),
-              key("lot_step", &Instrument::lot_step_e9, size, "\"1\"", true, "Smallest quantity step, in base units."),
-              key("contract_size", &Instrument::contract_size_e9, size, "\"100\"", true, "Base units in one lot."),
-              key("calendar", &Instrument::calendar,
-                  choice<CalendarId>({{"always", CalendarId::always}, {"fx", CalendarId::fx}, {"gold", CalendarId::gold}}),
-                  "\"gold\"", true, "When it trades; closed time ages no indicator."),
-          }};
+  const auto size = decimal_e9(1, kDecimalMaxE9);
+  return {
+      .path = {"instruments"},
+      .doc = "Instruments beside the built-in ones. Keys left out are those of the built-in symbol, if there is one.",
+      .decides = true,
+      .rows = std::move(rows),
+      .keys = {
+          key("base", &Instrument::base,
+              text("nothing, or 1 to 16 letters and digits",
+                   [](std::string_view code) { return code.empty() || is_currency(code); }),
+              "\"XAU\"", false, "What is bought and sold; nothing for an index."),
+          key("quote", &Instrument::quote, text("1 to 16 letters and digits", is_currency), "\"USD\"", true,
+              "Currency of its prices."),
+          key("digits", &Instrument::digits, integer<std::uint8_t>(0, 9), "3", true,
+              "Decimal places that prices are shown with."),
+          key("tick_size", &Instrument::tick_size_e9, size, "\"0.001\"", true, "Smallest price step."),
+          key("lot_step", &Instrument::lot_step_e9, size, "\"1\"", true, "Smallest quantity step, in base units."),
+          key("contract_size", &Instrument::contract_size_e9, size, "\"100\"", true, "Base units in one lot."),
+          key("calendar", &Instrument::calendar,
+              choice<CalendarId>({{"always", CalendarId::always}, {"fx", CalendarId::fx}, {"gold", CalendarId::gold}}),
+              "\"gold\"", true, "When it trades; closed time ages no indicator."),
+      }};
 }
 
 Section risk_section() {
   const RowsOf key(&Settings::risk);
   const auto limit = [](std::int64_t max) { return optional(integer<std::int64_t>(0, max)); };
-  const auto amount = optional(quantity(0, kDecimalMax_e9));
+  const auto amount = optional(quantity(0, kDecimalMaxE9));
   return {.path = {"risk"},
-          .doc = "Limits of the risk gate, most specific row first: SYMBOL@venue, SYMBOL, default. Rows are not merged. "
-                 "A limit that is not set refuses every order it would have judged.",
+          .doc =
+              "Limits of the risk gate, most specific row first: SYMBOL@venue, SYMBOL, default. Rows are not merged. "
+              "A limit that is not set refuses every order it would have judged.",
           .decides = true,
           .rows = key.rows("default, a symbol, or SYMBOL@venue", "XAUUSD",
                            [](const std::string& row) { return is_symbol(row) || is_instrument_name(row); }),
@@ -386,10 +389,10 @@ std::vector<std::string> Section::path_of(const std::string& row, const Key* key
 }
 
 std::span<const Section> schema() {
-  static const std::vector<Section> kSections = {
-      core_section(),     shm_section(),      feed_section(),    simulator_section(), model_section(),
-      strategy_section(), quantity_section(), venue_section(),   journal_section(),   sources_section(),
-      instruments_section(), risk_section()};
+  static const std::vector<Section> kSections = {core_section(),      shm_section(),         feed_section(),
+                                                 simulator_section(), model_section(),       strategy_section(),
+                                                 quantity_section(),  venue_section(),       journal_section(),
+                                                 sources_section(),   instruments_section(), risk_section()};
   return kSections;
 }
 

@@ -31,7 +31,10 @@ void flatten(const toml::table& table, std::vector<std::string>& path, std::vect
   for (const auto& [key, node] : table) {
     path.emplace_back(key.str());
     const auto begin = key.source().begin;
-    TomlEntry entry{.path = path, .is_table = node.is_table(), .value = Unusable{"a table"}, .line = begin.line,
+    TomlEntry entry{.path = path,
+                    .is_table = node.is_table(),
+                    .value = Unusable{"a table"},
+                    .line = begin.line,
                     .column = begin.column};
     if (!entry.is_table) entry.value = raw_value(node);
     entries.push_back(std::move(entry));

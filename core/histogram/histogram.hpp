@@ -2,8 +2,9 @@
 // Histogram: latencies in log-linear buckets, recorded in shared memory and read from any process.
 //   path       hot (record), cold (snapshot)
 //   threads    record(): the one writer. snapshot(): anyone; a read-only mapping is enough.
-//   invariant  a value below 64 ns has a bucket of its own; above, 32 buckets divide each doubling, so that a bucket's
-//              width is at most 1/32 of any value in it. Values of 2^40 ns (18 minutes) and more count in the last one.
+//   invariant  a value below 64 ns has a bucket of its own; above, 32 buckets divide each doubling, so that a
+//              bucket's width is at most 1/32 of any value in it. Values of 2^40 ns (18 minutes) and more count in
+//              the last one.
 //   abi        v1: total, largest, then kHistogramBuckets counts, all u64.
 #pragma once
 

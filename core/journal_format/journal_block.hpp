@@ -23,18 +23,18 @@ inline constexpr std::size_t kBlockBytesMax = 64 * 1024;
 inline constexpr std::size_t kBlockAlignBytes = 64;  // every block starts at a multiple of it
 
 enum BlockFlag : std::uint16_t {
-  kBlockClosing = 1u << 0,    // the writer stopped in good order; carries no events
+  kBlockClosing = 1u << 0,  // the writer stopped in good order; carries no events
   kBlockRecovered = 1u << 1,  // appended from shared memory after the writer had died
 };
 
 struct BlockHeader {
   std::uint64_t magic;
-  std::uint64_t checksum;          // XXH3 of every byte of the block after this field, events included
-  std::uint64_t file_offset;       // where the block stands: valid nowhere else
-  std::uint64_t first_sequence;    // of its first event; of the next one to come where it has none
-  std::uint64_t durable_offset;    // file bytes known to be on stable storage when it was sealed; ends a block
+  std::uint64_t checksum;  // XXH3 of every byte of the block after this field, events included
+  std::uint64_t file_offset;  // where the block stands: valid nowhere else
+  std::uint64_t first_sequence;  // of its first event; of the next one to come where it has none
+  std::uint64_t durable_offset;  // file bytes known to be on stable storage when it was sealed; ends a block
   std::uint64_t durable_sequence;  // the last sequence in those bytes
-  std::uint32_t epoch;             // the file header's
+  std::uint32_t epoch;  // the file header's
   std::uint16_t events;
   std::uint16_t flags;
   std::uint64_t reserved;
@@ -53,9 +53,7 @@ struct alignas(4096) JournalBlock {
 static_assert(sizeof(JournalBlock) == kBlockBytesMax && std::is_trivially_copyable_v<JournalBlock>);
 static_assert(kBlockEventsMax == 1023);
 
-constexpr std::size_t block_bytes(std::size_t events) noexcept {
-  return sizeof(BlockHeader) + events * sizeof(Event);
-}
+constexpr std::size_t block_bytes(std::size_t events) noexcept { return sizeof(BlockHeader) + events * sizeof(Event); }
 
 // What a block is sealed with; magic, checksum and event count apart.
 struct BlockSeal {

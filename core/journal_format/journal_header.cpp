@@ -45,8 +45,7 @@ std::string_view get_text(const std::array<char, N>& field) noexcept {
   return {field.data(), strnlen(field.data(), N)};
 }
 
-Error header_error(ErrorCode code, std::string_view file, const char* field, std::string expected,
-                   std::string found) {
+Error header_error(ErrorCode code, std::string_view file, const char* field, std::string expected, std::string found) {
   return {.code = code,
           .doing = "reading a journal header",
           .file = std::string(file),
@@ -106,8 +105,8 @@ Result<JournalHeader> parse_journal_header(std::span<const std::byte> bytes, std
     return fail(header_error(journal_format, file, "magic", "TTJOURNL", fmt::format("{:#018x}", header.magic)));
   }
   if (header.major != kJournalMajor) {
-    return fail(header_error(journal_format, file, "major", fmt::format("{}", kJournalMajor),
-                             fmt::format("{}", header.major)));
+    return fail(
+        header_error(journal_format, file, "major", fmt::format("{}", kJournalMajor), fmt::format("{}", header.major)));
   }
   if (const auto checksum = checksum_of(header); header.checksum != checksum) {
     return fail(header_error(journal_corrupt, file, "checksum", fmt::format("{:#018x}", checksum),
@@ -115,10 +114,10 @@ Result<JournalHeader> parse_journal_header(std::span<const std::byte> bytes, std
   }
   if (header.header_bytes != kJournalHeaderBytes || header.event_bytes != sizeof(Event) ||
       header.block_bytes_max != kBlockBytesMax) {
-    return fail(header_error(
-        journal_format, file, "header, event and block bytes",
-        fmt::format("{}, {}, {}", kJournalHeaderBytes, sizeof(Event), kBlockBytesMax),
-        fmt::format("{}, {}, {}", header.header_bytes, header.event_bytes, header.block_bytes_max)));
+    return fail(
+        header_error(journal_format, file, "header, event and block bytes",
+                     fmt::format("{}, {}, {}", kJournalHeaderBytes, sizeof(Event), kBlockBytesMax),
+                     fmt::format("{}, {}, {}", header.header_bytes, header.event_bytes, header.block_bytes_max)));
   }
   if (header.first_sequence == 0) {
     return fail(header_error(journal_corrupt, file, "first_sequence", "at least 1", "0"));

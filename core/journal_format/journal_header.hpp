@@ -34,9 +34,9 @@ struct JournalHeader {
   std::uint32_t epoch;
   std::uint32_t reserved0;
   std::uint64_t first_sequence;  // of the epoch's first event
-  std::int64_t created_ns;       // UTC ns since 1970
+  std::int64_t created_ns;  // UTC ns since 1970
   std::array<char, 40> instance_text;  // these three are padded with zeros
-  std::array<char, 40> boot_id_text;   // /proc/sys/kernel/random/boot_id of the writer
+  std::array<char, 40> boot_id_text;  // /proc/sys/kernel/random/boot_id of the writer
   std::array<char, 64> build_id_text;
   std::array<std::byte, 3896> reserved;
 
@@ -56,7 +56,7 @@ struct JournalIdentity {
   std::uint32_t epoch = 1;
   std::uint64_t first_sequence = 1;
   std::int64_t created_ns = 0;
-  std::string_view boot_id;   // up to 39 characters
+  std::string_view boot_id;  // up to 39 characters
   std::string_view build_id;  // up to 63
 };
 

@@ -2,8 +2,8 @@
 // Log: what the daemon tells a person, on standard error, one line each, written by a thread of its own.
 //   path       cold. Hot threads count in shared memory instead and never call this.
 //   threads    any cold thread after start(); before it and after stop() lines are written directly.
-//   invariant  text of others cannot forge a line or steer a terminal: every message is escaped as a whole. The caller
-//              never waits for a slow terminal: the oldest waiting line is given up and counted.
+//   invariant  text of others cannot forge a line or steer a terminal: every message is escaped as a whole. The
+//              caller never waits for a slow terminal: the oldest waiting line is given up and counted.
 //
 //   log::info("segment {} is {} MiB", name, size_mib);
 #pragma once

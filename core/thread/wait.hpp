@@ -36,8 +36,11 @@ class SpinWait {
 class YieldWait {
  public:
   TT_HOT void idle(std::uint32_t work_count) noexcept {
-    if (work_count == 0) sched_yield();
+    if (work_count == 0) give_way();
   }
+
+ private:
+  TT_COLD static void give_way() noexcept { sched_yield(); }
 };
 
 // Spins, then yields, then sleeps twice as long each time: for threads that share a core or may be idle for long.
@@ -78,8 +81,8 @@ class ParkWait {
   std::int64_t sleep_ns_ = kSleepMin_ns;
 };
 
-// The strategy that `automatic` stands for: spin only where each hot thread has a core of its own, else park; any other
-// kind stands for itself.
+// The strategy that `automatic` stands for: spin only where each hot thread has a core of its own, else park; any
+// other kind stands for itself.
 constexpr WaitKind resolve_wait(WaitKind kind, int hot_threads, int cpus) noexcept {
   if (kind != WaitKind::automatic) return kind;
   return hot_threads <= cpus ? WaitKind::spin : WaitKind::park;

@@ -13,8 +13,8 @@
 namespace thintail {
 namespace {
 
-// The kernel may lengthen each sleep of a thread by this much to wake several at once; its default of 50 us would more
-// than double ParkWait's shortest.
+// The kernel may lengthen each sleep of a thread by this much to wake several at once; its default of 50 us would
+// more than double ParkWait's shortest.
 constexpr unsigned long kTimerSlack_ns = 1'000;
 
 std::string set_up_thread(const WorkerOptions& options) {
@@ -41,13 +41,14 @@ void run_guarded(std::string_view name, StopFlag& stop, const std::function<void
 Worker::Worker(WorkerOptions options, StopFlag& stop, Body body) : name_(options.name) {
   std::promise<std::string> ready;
   auto note = ready.get_future();
-  thread_ = std::thread([options = std::move(options), &stop, body = std::move(body), ready = std::move(ready)]() mutable {
-    run_guarded(options.name, stop, [&] {
-      ready.set_value(set_up_thread(options));
-      Waiter waiter(options.wait);
-      body(waiter);
-    });
-  });
+  thread_ =
+      std::thread([options = std::move(options), &stop, body = std::move(body), ready = std::move(ready)]() mutable {
+        run_guarded(options.name, stop, [&] {
+          ready.set_value(set_up_thread(options));
+          Waiter waiter(options.wait);
+          body(waiter);
+        });
+      });
   note_ = note.get();
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Worker: a thread of the daemon: named, pinned, in the right floating-point mode, and never the end of the process.
 //   threads    made and joined by one thread
-//   invariant  whatever leaves the body ends here: an exception is recorded in the StopFlag, which stops the others too.
+//   invariant  whatever leaves the body ends here: an exception is recorded in the StopFlag, which stops the others
+//              too.
 //
 //   Worker engine({.name = "engine", .cpu = 1, .wait = WaitKind::spin}, stop,
 //                 [&](Waiter& waiter) { run_until(stop, waiter, [&] { return pipeline.do_work(); }); });
@@ -19,8 +20,8 @@
 namespace thintail {
 
 struct WorkerOptions {
-  std::string name;                 // <= 15 bytes are shown by the system
-  int cpu = -1;                     // -1: not pinned
+  std::string name;  // <= 15 bytes are shown by the system
+  int cpu = -1;  // -1: not pinned
   WaitKind wait = WaitKind::park;  // not `automatic`
 };
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // DecisionTrees: a checked model in plain form, between the reader of a file and the layout that is evaluated.
 //   path       cold
-//   invariant  every child and feature index is in range; each tree's nodes are reached from its root exactly once, parents before
-//              children; thresholds are not NaN, and not -Infinity where NaN goes left; leaves are finite.
+//   invariant  every child and feature index is in range; each tree's nodes are reached from its root exactly once,
+//              parents before children; thresholds are not NaN, and not -Infinity where NaN goes left; leaves are
+//              finite.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,8 @@
 
 namespace thintail {
 
-// Bounds on what a file may ask for. They keep a hostile file's cost bounded, and lie far above what trains well on market data.
+// Bounds on what a file may ask for. They keep a hostile file's cost bounded, and lie far above what trains well on
+// market data.
 inline constexpr std::size_t kModelBytesMax = std::size_t{512} << 20;
 inline constexpr std::size_t kModelTreesMax = 16'384;
 inline constexpr std::size_t kModelNodesMax = std::size_t{4} << 20;
@@ -39,7 +41,8 @@ struct DecisionTrees {
   std::vector<Node> nodes;
 };
 
-// An XGBoost model saved as JSON. Anything that would be evaluated differently from the library is refused (docs/models.md).
+// An XGBoost model saved as JSON. Anything that would be evaluated differently from the library is refused
+// (docs/models.md).
 Result<DecisionTrees> read_xgboost_json(std::string_view json, std::string_view file);
 
 }  // namespace thintail

@@ -5,8 +5,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
+
+#include "ml/models/number_text.hpp"
 
 namespace thintail {
 
@@ -15,13 +16,6 @@ namespace {
 bool is_space(char byte) noexcept { return byte == ' ' || byte == '\n' || byte == '\r' || byte == '\t'; }
 bool is_number_byte(char byte) noexcept {
   return (byte >= '0' && byte <= '9') || byte == '-' || byte == '+' || byte == '.' || byte == 'e' || byte == 'E';
-}
-
-template <class Number>
-bool parse_all(std::string_view token, Number& out) noexcept {
-  const char* end = token.data() + token.size();
-  const auto [stop, fault] = std::from_chars(token.data(), end, out);
-  return fault == std::errc{} && stop == end;
 }
 
 }  // namespace
@@ -136,7 +130,7 @@ float JsonCursor::float32() {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   const std::string_view token = number_token();
   float value = 0;
-  if (parse_all(token, value)) {
+  if (parse_number(token, value)) {
     at_ += token.size();
     return value;
   }
@@ -151,7 +145,7 @@ std::int32_t JsonCursor::int32() {
   if (failed()) return 0;
   const std::string_view token = number_token();
   std::int32_t value = 0;
-  if (!parse_all(token, value)) {
+  if (!parse_number(token, value)) {
     fail_syntax("an integer of 32 bits");
     return 0;
   }

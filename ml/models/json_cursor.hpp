@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // JsonCursor: reads a JSON text once, front to back, pulled by the code that knows what should come next.
 //   path       cold
-//   invariant  the first fault sticks: later calls do nothing and return zeros, so a reader checks once, at the end. Time is
-//              linear in the text; memory is the caller's containers alone.
+//   invariant  the first fault sticks: later calls do nothing and return zeros, so a reader checks once, at the end.
+//              Time is linear in the text; memory is the caller's containers alone.
 //
-// Floats are parsed from their digits straight to float32: a detour through double rounds twice. NaN, Infinity and -Infinity, which
-// XGBoost writes although JSON has no such words, are read as the numbers they name.
+// Floats are parsed from their digits straight to float32: a detour through double rounds twice. NaN, Infinity and
+// -Infinity, which XGBoost writes although JSON has no such words, are read as the numbers they name.
 #pragma once
 
 #include <cstdint>

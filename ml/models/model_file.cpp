@@ -80,7 +80,7 @@ Result<void> write_file(const std::string& path, std::string_view doing, std::st
   return {};
 }
 
-// --- the sidecar's keys -------------------------------------------------------------------------------------------------
+// --- the sidecar's keys --------------------------------------------------------------------------------------------
 
 class SidecarReader {
  public:

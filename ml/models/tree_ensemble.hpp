@@ -2,8 +2,8 @@
 // TreeEnsemble: gradient-boosted trees, evaluated so that the margin equals XGBoost's bit for bit.
 //   path       hot: margin(); cold: loading
 //   threads    immutable after loading; any number of readers
-//   invariant  float32 throughout, base margin first, leaves added in file order, `x < t` goes left, NaN takes the stored
-//              default direction (shared/MODEL_FORMATS.md section 1).
+//   invariant  float32 throughout, base margin first, leaves added in file order, `x < t` goes left, NaN takes the
+//              stored default direction (shared/MODEL_FORMATS.md section 1).
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,8 @@ namespace thintail {
 
 class TreeEnsemble {
  public:
-  // `json` is an XGBoost model saved as JSON (1.x to 3.x); `file` names it in errors. Every index is range-checked and every tree
-  // must be acyclic: a hostile file is refused in bounded time and memory.
+  // `json` is an XGBoost model saved as JSON (1.x to 3.x); `file` names it in errors. Every index is range-checked
+  // and every tree must be acyclic: a hostile file is refused in bounded time and memory.
   static Result<TreeEnsemble> from_xgboost_json(std::string_view json, std::string_view file);
 
   ~TreeEnsemble();

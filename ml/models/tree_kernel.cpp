@@ -38,7 +38,7 @@ float TreeKernel::margin(const float* features) const noexcept {
   return walk_(*this, row.data(), base_margin_);
 }
 
-// --- complete trees ---------------------------------------------------------------------------------------------------
+// --- complete trees ------------------------------------------------------------------------------------------------
 
 template <std::uint32_t Depth, std::uint32_t Width>
 TT_ALWAYS_INLINE float TreeKernel::add_group(const Node* nodes, const float* leaves, const float* row,
@@ -113,7 +113,7 @@ void TreeKernel::lay_out_complete(const DecisionTrees& trees) {
   }
 }
 
-// --- linked trees -----------------------------------------------------------------------------------------------------
+// --- linked trees --------------------------------------------------------------------------------------------------
 
 float TreeKernel::walk_linked(const TreeKernel& kernel, const float* row, float sum) noexcept {
   for (const std::uint32_t root : kernel.roots_) {

@@ -2,12 +2,13 @@
 // TreeKernel: trees laid out for one row at a time: no branch depends on the data, no test asks for NaN.
 //   path       hot: margin(); cold: construction
 //   threads    immutable; any number of readers
-//   invariant  the margin's bits are those of a plain walk of DecisionTrees: base margin first, then leaves in tree order.
+//   invariant  the margin's bits are those of a plain walk of DecisionTrees: base margin first, then leaves in tree
+//              order.
 //
-// A missing feature costs nothing per node: the row is written twice, once with NaN replaced by -Infinity (below every threshold: for
-// nodes whose default is left) and once by +Infinity (for the others), and each node's `slot` says which of the two it reads.
-// Trees of up to kCompleteDepthMax levels are padded to one depth and walked 16 at a time, so that the loads of one tree hide behind
-// those of the others; deeper ones are followed link by link.
+// A missing feature costs nothing per node: the row is written twice, once with NaN replaced by -Infinity (below
+// every threshold: for nodes whose default is left) and once by +Infinity (for the others), and each node's `slot`
+// says which of the two it reads. Trees of up to kCompleteDepthMax levels are padded to one depth and walked 16 at a
+// time, so that the loads of one tree hide behind those of the others; deeper ones are followed link by link.
 #pragma once
 
 #include <cstdint>
@@ -61,8 +62,8 @@ class TreeKernel {
   std::uint32_t feature_count_;
   std::uint32_t wide_groups_ = 0;
   std::uint32_t narrow_groups_ = 0;
-  // Groups one after the other; in a group the nodes of all its trees, level by level and tree by tree, so that the few nodes near
-  // the roots, which every row visits, share cache lines. Leaves likewise.
+  // Groups one after the other; in a group the nodes of all its trees, level by level and tree by tree, so that the
+  // few nodes near the roots, which every row visits, share cache lines. Leaves likewise.
   std::vector<Node> nodes_;
   std::vector<float> leaves_;
   std::vector<Link> links_;

@@ -6,13 +6,13 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <limits>
 #include <utility>
 
 #include "ml/models/decision_trees.hpp"
 #include "ml/models/json_cursor.hpp"
+#include "ml/models/number_text.hpp"
 
 namespace thintail {
 
@@ -118,9 +118,7 @@ class XgboostReader {
     json_.object([this](std::string_view key) {
       if (key == "base_score") {
         read_base_score();
-      } else if (key == "num_class") {
-        require_single_output(integer());
-      } else if (key == "num_target") {
+      } else if (key == "num_class" || key == "num_target") {
         require_single_output(integer());
       } else if (key == "num_feature") {
         const std::int64_t count = integer();
@@ -140,9 +138,7 @@ class XgboostReader {
     std::string_view digits = text;
     if (digits.starts_with('[') && digits.ends_with(']')) digits = digits.substr(1, digits.size() - 2);
     if (digits.contains(',')) return unsupported("one base score", printable(text));
-    const char* end = digits.data() + digits.size();
-    const auto [stop, fault] = std::from_chars(digits.data(), end, base_score_);
-    if (fault != std::errc{} || stop != end || !std::isfinite(base_score_)) {
+    if (!parse_number(digits, base_score_) || !std::isfinite(base_score_)) {
       return json_.fail(ErrorCode::model_syntax, "a finite number, as is or in brackets", printable(text));
     }
     has_base_score_ = true;
@@ -378,9 +374,7 @@ class XgboostReader {
   std::int64_t integer() {
     const std::string_view text = json_.scalar_text();
     std::int64_t value = 0;
-    const char* end = text.data() + text.size();
-    const auto [stop, fault] = std::from_chars(text.data(), end, value);
-    if (fault != std::errc{} || stop != end) json_.fail(ErrorCode::model_syntax, "an integer", printable(text));
+    if (!parse_number(text, value)) json_.fail(ErrorCode::model_syntax, "an integer", printable(text));
     return value;
   }
   std::unexpected<Error> refuse(std::string field, std::string expected, std::string found,

@@ -2,14 +2,16 @@
 // RowCollector: turns a stream of ticks and feature rows into training rows with their labels, within bounded memory.
 //   path       warm: one call a tick
 //   threads    one
-//   invariant  a label uses nothing later than its own deadline, and no label's deadline lies after `end_ns`: rows of a span that ends where
-//              another begins share no price with it.
+//   invariant  a label uses nothing later than its own deadline, and no label's deadline lies after `end_ns`: rows of
+//              a span that ends where another begins share no price with it.
 //
-// The label is the forward return of the mid in basis points: the mid of the instrument's last tick at or before t + horizon, against the
-// mid at t, both in engine time. A row whose horizon crosses the close of its session or the end of the span has none and is left out.
+// The label is the forward return of the mid in basis points: the mid of the instrument's last tick at or before t +
+// horizon, against the mid at t, both in engine time. A row whose horizon crosses the close of its session or the end
+// of the span has none and is left out.
 //
-// How many ticks will come is not known, so sampling is by thinning: every stride-th candidate is kept, and when the store is full every
-// second one of them goes and the stride doubles. What remains is spread evenly over all candidates and depends on nothing but them.
+// How many ticks will come is not known, so sampling is by thinning: every stride-th candidate is kept, and when the
+// store is full every second one of them goes and the stride doubles. What remains is spread evenly over all
+// candidates and depends on nothing but them.
 #pragma once
 
 #include <cstdint>
@@ -46,8 +48,8 @@ class RowCollector {
   RowCollector(const InstrumentTable& instruments, std::size_t lanes, std::size_t rows_max, std::int64_t horizon_ns,
                Span span);
 
-  // Every tick of every instrument, in engine-time order, those outside of the span too: they decide labels. `row` holds the tick's
-  // features; empty where a mandatory one is undefined, which makes the tick no candidate.
+  // Every tick of every instrument, in engine-time order, those outside of the span too: they decide labels. `row`
+  // holds the tick's features; empty where a mandatory one is undefined, which makes the tick no candidate.
   void on_tick(InstrumentId id, std::int64_t time_ns, std::int64_t bid_e9, std::int64_t ask_e9,
                std::span<const float> row);
 

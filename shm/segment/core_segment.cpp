@@ -98,9 +98,7 @@ class PartsReader {
     if (opened == nullptr) refuse(name);
     return opened;
   }
-  const Stream* stream(std::string_view name) {
-    return part<Stream>(name, ElementType::event_stream, sizeof(Cell));
-  }
+  const Stream* stream(std::string_view name) { return part<Stream>(name, ElementType::event_stream, sizeof(Cell)); }
   template <class T>
   const T* fixed(std::string_view name, ElementType type, std::size_t count) {
     const auto bytes = region(name, type, sizeof(T));
@@ -183,8 +181,7 @@ Result<CoreView> CoreView::attach(SegmentView segment) {
                                                                  sizeof(InstrumentNameRow)),
       .health = reader.part<Table<HealthRow>>("health", ElementType::health_table, sizeof(SeqCell<HealthRow>)),
       .stages = std::span<const Histogram, kStageNames.size()>(stages, kStageNames.size()),
-      .counters =
-          reader.part<AppendTable<CounterRow>>("counters", ElementType::counter_table, sizeof(CounterRow)),
+      .counters = reader.part<AppendTable<CounterRow>>("counters", ElementType::counter_table, sizeof(CounterRow)),
       .run = reader.fixed<RunStatus>("run", ElementType::run_status, 1),
   };
   if (reader.error()) return fail(*std::move(reader.error()));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // CoreSegment, CoreView: what lies in the core's segment, as the daemon writes it and as everybody else reads it.
 //   path  cold to make; its parts are hot
-//   abi   v1: the regions "quotes", "positions", "instruments", "health", "stages", "counters", "run", "venue", "reports",
-//         "ticks", "events"
+//   abi   v1: the regions "quotes", "positions", "instruments", "health", "stages", "counters", "run", "venue",
+//         "reports", "ticks", "events"
 #pragma once
 
 #include <array>
@@ -27,17 +27,17 @@ namespace thintail::shm {
 
 // Where the time of a tick goes. One histogram each, written by one thread each.
 enum class Stage : std::uint32_t {
-  in_ring = 0,           // appended by the feed until taken by the engine
+  in_ring = 0,  // appended by the feed until taken by the engine
   features = 1,
   model = 2,
   decide = 3,
   append = 4,
-  tick_to_intent = 5,    // input visible until the last output is appended
-  journal = 6,           // published until durable
-  venue = 7,             // intent published until handed to the venue
+  tick_to_intent = 5,  // input visible until the last output is appended
+  journal = 6,  // published until durable
+  tick_with_intent = 7,  // tick_to_intent of only those ticks that ended in an intent
 };
-inline constexpr std::array<std::string_view, 8> kStageNames = {"in_ring", "features",       "model",   "decide",
-                                                                "append",  "tick_to_intent", "journal", "venue"};
+inline constexpr std::array<std::string_view, 8> kStageNames = {
+    "in_ring", "features", "model", "decide", "append", "tick_to_intent", "journal", "tick_with_intent"};
 
 inline constexpr std::uint64_t kHealthRows = 8;
 inline constexpr std::uint64_t kCounters = 64;
@@ -68,11 +68,11 @@ struct CoreParts {
   template <class T>
   using Part = std::conditional_t<kWritable, T, const T>;
 
-  Part<Stream>* events;   // the one total order: all inputs taken and all outputs decided
-  Part<Stream>* ticks;    // feed to engine
-  Part<Stream>* venue;    // engine to venue: copies of intents
+  Part<Stream>* events;  // the one total order: all inputs taken and all outputs decided
+  Part<Stream>* ticks;  // feed to engine
+  Part<Stream>* venue;  // engine to venue: copies of intents
   Part<Stream>* reports;  // venue to engine
-  Part<Table<QuoteRow>>* quotes;        // by instrument
+  Part<Table<QuoteRow>>* quotes;  // by instrument
   Part<Table<PositionRow>>* positions;  // by instrument
   Part<AppendTable<InstrumentNameRow>>* instruments;
   Part<Table<HealthRow>>* health;  // by thread
@@ -104,8 +104,7 @@ class CoreSegment {
   Result<void> publish() { return segment_.publish(); }
 
  private:
-  CoreSegment(Segment segment, const CoreParts<true>& parts) noexcept
-      : segment_(std::move(segment)), parts_(parts) {}
+  CoreSegment(Segment segment, const CoreParts<true>& parts) noexcept : segment_(std::move(segment)), parts_(parts) {}
   Segment segment_;
   CoreParts<true> parts_;
 };
@@ -120,8 +119,7 @@ class CoreView {
   const SegmentView& segment() const noexcept { return segment_; }
 
  private:
-  CoreView(SegmentView segment, const CoreParts<false>& parts) noexcept
-      : segment_(std::move(segment)), parts_(parts) {}
+  CoreView(SegmentView segment, const CoreParts<false>& parts) noexcept : segment_(std::move(segment)), parts_(parts) {}
   static Result<CoreView> attach(SegmentView segment);
   SegmentView segment_;
   CoreParts<false> parts_;

@@ -18,8 +18,8 @@ Result<Mapping> Mapping::map(int file_descriptor, std::size_t size_bytes, Access
   using boost::interprocess::file_mapping;
   const auto mode = access == Access::read_only ? boost::interprocess::read_only : boost::interprocess::read_write;
   try {
-    // Boost opens by name, but a name may have been pointed elsewhere since the caller checked its file. This name cannot:
-    // it is the open file itself.
+    // Boost opens by name, but a name may have been pointed elsewhere since the caller checked its file. This name
+    // cannot: it is the open file itself.
     const file_mapping file(fmt::format("/proc/self/fd/{}", file_descriptor).c_str(), mode);
     auto region = std::make_unique<Region>(boost::interprocess::mapped_region(file, mode, 0, size_bytes));
     return Mapping(std::move(region));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who a process is, beyond its pid: the kernel gives pids out again, but not with the same start time, nor the same boot.
+// Who a process is, beyond its pid: the kernel gives pids out again, but not with the same start time, nor the same
+// boot.
 //   path  cold
 #pragma once
 
@@ -11,7 +12,7 @@ namespace thintail::shm {
 struct ProcessIdentity {
   std::int32_t pid = 0;
   std::uint64_t start_ticks = 0;  // clock ticks after boot; 0 where /proc does not tell
-  std::string boot_id;            // empty where /proc does not tell
+  std::string boot_id;  // empty where /proc does not tell
 };
 
 ProcessIdentity this_process();

@@ -22,10 +22,12 @@
 namespace thintail::shm {
 namespace {
 
-constexpr std::size_t round_up(std::size_t value, std::size_t step) noexcept { return (value + step - 1) / step * step; }
+constexpr std::size_t round_up(std::size_t value, std::size_t step) noexcept {
+  return (value + step - 1) / step * step;
+}
 
-// The regions start on line pairs, not on pages: page-aligned ones would all put their busiest line into the same set of
-// the first-level cache.
+// The regions start on line pairs, not on pages: page-aligned ones would all put their busiest line into the same set
+// of the first-level cache.
 constexpr std::size_t kRegionAlignment = kCacheLinePairBytes;
 
 std::size_t bytes_for(std::span<const RegionSpec> regions) noexcept {
@@ -106,7 +108,8 @@ bool was_stopped_in_order(const std::string& path) {
   return header->state.load(std::memory_order_acquire) == SegmentState::stopped;  // B2: pairs B1
 }
 
-std::unexpected<Error> layout_mismatch(const std::string& path, std::string field, std::string expected, std::string found) {
+std::unexpected<Error> layout_mismatch(const std::string& path, std::string field, std::string expected,
+                                       std::string found) {
   return fail({.code = ErrorCode::shm_layout_mismatch,
                .doing = "attaching to a segment",
                .file = path,
@@ -123,16 +126,18 @@ Result<void> check_header(const SegmentHeader& header, std::size_t file_bytes, c
   // A newer minor version only appends, but what it appended is inside the hash too: equal hashes are what counts.
   if (header.major != kSegmentMajor || header.layout_hash != layout_hash ||
       header.header_bytes != sizeof(SegmentHeader)) {
-    return layout_mismatch(path, "layout", fmt::format("version {}.{} hash {:016x}", kSegmentMajor, kSegmentMinor, layout_hash),
-                    fmt::format("version {}.{} hash {:016x} of build {}", header.major, header.minor,
-                                header.layout_hash, printable(header.build_id.view())));
+    return layout_mismatch(path, "layout",
+                           fmt::format("version {}.{} hash {:016x}", kSegmentMajor, kSegmentMinor, layout_hash),
+                           fmt::format("version {}.{} hash {:016x} of build {}", header.major, header.minor,
+                                       header.layout_hash, printable(header.build_id.view())));
   }
   if (header.segment_bytes != file_bytes) {
-    return layout_mismatch(path, "segment_bytes", fmt::format("{}", file_bytes), fmt::format("{}", header.segment_bytes));
+    return layout_mismatch(path, "segment_bytes", fmt::format("{}", file_bytes),
+                           fmt::format("{}", header.segment_bytes));
   }
   if (header.region_count > SegmentHeader::kRegionsMax) {
     return layout_mismatch(path, "region_count", fmt::format("<= {}", SegmentHeader::kRegionsMax),
-                    fmt::format("{}", header.region_count));
+                           fmt::format("{}", header.region_count));
   }
   for (const Region& region : std::span(header.regions).first(header.region_count)) {
     if (region.offset_bytes % kRegionAlignment == 0 && region.offset_bytes >= sizeof(SegmentHeader) &&
@@ -140,7 +145,7 @@ Result<void> check_header(const SegmentHeader& header, std::size_t file_bytes, c
       continue;
     }
     return layout_mismatch(path, fmt::format("region {}", printable(region.name.view())), "a place inside the segment",
-                    fmt::format("{} bytes at {}", region.size_bytes, region.offset_bytes));
+                           fmt::format("{} bytes at {}", region.size_bytes, region.offset_bytes));
   }
   return {};
 }
@@ -275,7 +280,7 @@ Result<SegmentView> SegmentView::open_any_state(const OpenOptions& options) {
   }
   if (std::cmp_less(status.st_size, sizeof(SegmentHeader))) {
     return layout_mismatch(paths.segment, "size", fmt::format("at least {} bytes", sizeof(SegmentHeader)),
-                    fmt::format("{}", status.st_size));
+                           fmt::format("{}", status.st_size));
   }
   const auto size_bytes = static_cast<std::size_t>(status.st_size);
   TT_TRY(Mapping mapping, Mapping::map(file.get(), size_bytes, Access::read_only));
@@ -295,8 +300,8 @@ Result<SegmentView> SegmentView::open(const OpenOptions& options) {
 }
 
 Result<std::optional<SegmentView>> SegmentView::open_previous(const WriterLock& lock, std::uint64_t layout_hash) {
-  auto view =
-      open_any_state({.directory = lock.directory(), .instance = lock.instance(), .layout_hash = layout_hash, .owner = {}});
+  auto view = open_any_state(
+      {.directory = lock.directory(), .instance = lock.instance(), .layout_hash = layout_hash, .owner = {}});
   if (!view) {
     if (view.error().code == ErrorCode::shm_not_found) return std::optional<SegmentView>();
     // Another build's segment cannot be read, which matters only where something may be left in it.
@@ -315,9 +320,10 @@ Result<std::span<const std::byte>> SegmentView::region(std::string_view name, El
   for (const Region& region : std::span(header().regions).first(header().region_count)) {
     if (region.name.view() != name) continue;
     if (region.type != type || region.element_bytes != element_bytes) {
-      return layout_mismatch(path_, fmt::format("region {}", name),
-                      fmt::format("type {} of {} bytes", static_cast<unsigned>(type), element_bytes),
-                      fmt::format("type {} of {} bytes", static_cast<unsigned>(region.type), region.element_bytes));
+      return layout_mismatch(
+          path_, fmt::format("region {}", name),
+          fmt::format("type {} of {} bytes", static_cast<unsigned>(type), element_bytes),
+          fmt::format("type {} of {} bytes", static_cast<unsigned>(region.type), region.element_bytes));
     }
     return std::span<const std::byte>(mapping_.data() + region.offset_bytes, region.size_bytes);
   }

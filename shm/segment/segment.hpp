@@ -2,9 +2,9 @@
 // Segment, SegmentView: one file of shared memory with named regions, as its writer and as everybody else has it.
 //   path       cold; the regions are hot, and reached by plain pointers taken once
 //   threads    made, published and destroyed by one thread; heartbeat() and state() from any
-//   invariant  a segment appears under its name complete or not at all. Its space is reserved before it is mapped, so no
-//              later touch can meet a full file system. A new writer makes a new file: it never changes an old one but to
-//              mark it retired.
+//   invariant  a segment appears under its name complete or not at all. Its space is reserved before it is mapped, so
+//              no later touch can meet a full file system. A new writer makes a new file: it never changes an old one
+//              but to mark it retired.
 //   abi        v1: SegmentHeader, then the regions at the offsets it names.
 #pragma once
 
@@ -47,8 +47,8 @@ struct SegmentOptions {
 
 class Segment {
  public:
-  // Builds a segment under its temporary name: reserved, mapped, bound, present, zeroed, its header filled but for the
-  // state. The caller lays out the regions, then publishes.
+  // Builds a segment under its temporary name: reserved, mapped, bound, present, zeroed, its header filled but for
+  // the state. The caller lays out the regions, then publishes.
   static Result<Segment> create(const SegmentOptions& options, std::span<const RegionSpec> regions, WriterLock lock);
 
   Segment(Segment&&) noexcept;
@@ -111,9 +111,7 @@ class SegmentView {
   // A region's bytes, or shm_layout_mismatch where there is none of that name, type and element size inside the file.
   Result<std::span<const std::byte>> region(std::string_view name, ElementType type, std::uint32_t element_bytes) const;
 
-  const SegmentHeader& header() const noexcept {
-    return *reinterpret_cast<const SegmentHeader*>(mapping_.data());
-  }
+  const SegmentHeader& header() const noexcept { return *reinterpret_cast<const SegmentHeader*>(mapping_.data()); }
   SegmentState state() const noexcept {
     return header().state.load(std::memory_order_acquire);  // B2: ready => all regions are laid out; pairs B1
   }

@@ -47,12 +47,13 @@ Result<void> check_ours(int descriptor, const std::string& path, std::optional<u
   const bool owned = status.st_uid == self || status.st_uid == 0 || status.st_uid == owner;
   const mode_t mode = status.st_mode & 07777;
   if (S_ISREG(status.st_mode) && owned && (mode & ~kFileMode) == 0) return {};
-  return fail({.code = ErrorCode::shm_hostile,
-               .doing = "checking a segment's file",
-               .file = path,
-               .expected = fmt::format("a regular file of user {} with mode 0640 at most", owner.value_or(self)),
-               .found = fmt::format("{} of user {} with mode {:04o}",
-                                    S_ISREG(status.st_mode) ? "a regular file" : "no regular file", status.st_uid, mode)});
+  return fail(
+      {.code = ErrorCode::shm_hostile,
+       .doing = "checking a segment's file",
+       .file = path,
+       .expected = fmt::format("a regular file of user {} with mode 0640 at most", owner.value_or(self)),
+       .found = fmt::format("{} of user {} with mode {:04o}",
+                            S_ISREG(status.st_mode) ? "a regular file" : "no regular file", status.st_uid, mode)});
 }
 
 Result<FileDescriptor> open_checked(const std::string& path, bool writable, std::optional<uid_t> owner) {

@@ -45,8 +45,8 @@ struct SegmentPaths {
 // Refuses an instance that is not [A-Za-z0-9_-]{1,32}: it becomes part of a file name.
 Result<SegmentPaths> segment_paths(std::string_view directory, std::string_view instance);
 
-// Opens an existing file for reading, or also for writing, and refuses it (shm_hostile) unless it is a regular file, not
-// a link, that nobody but its owner can write, of this user, of root or of `owner`.
+// Opens an existing file for reading, or also for writing, and refuses it (shm_hostile) unless it is a regular file,
+// not a link, that nobody but its owner can write, of this user, of root or of `owner`.
 // A missing one is shm_not_found.
 Result<FileDescriptor> open_checked(const std::string& path, bool writable, std::optional<uid_t> owner = {});
 

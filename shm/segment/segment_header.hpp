@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SegmentHeader: the first page of a segment: what it is, who writes it, and where each region lies.
 //   threads    the writer fills it while the state is `building`; afterwards only state and heartbeat change.
-//   abi        v1. Magic, versions and state keep their offsets in every version, so that any build can refuse, and any
-//              newer one retire, a segment that it cannot read.
+//   abi        v1. Magic, versions and state keep their offsets in every version, so that any build can refuse, and
+//              any newer one retire, a segment that it cannot read.
 #pragma once
 
 #include <array>

@@ -11,8 +11,8 @@
 namespace thintail::shm {
 namespace {
 
-// The whole file, of an open file description: unlike the older process-wide lock, it is not lost when some other part of
-// the process opens and closes the same file.
+// The whole file, of an open file description: unlike the older process-wide lock, it is not lost when some other
+// part of the process opens and closes the same file.
 struct flock whole_file() noexcept {
   struct flock lock{};
   lock.l_type = F_WRLCK;

@@ -28,8 +28,8 @@ inline constexpr std::size_t kCellWords = sizeof(Event) / sizeof(std::uint64_t);
 inline constexpr std::size_t kSequenceWord = offsetof(Event, sequence) / sizeof(std::uint64_t);
 static_assert(kSequenceWord == 0);
 
-// Eight bytes of an event. They belong to fields of several types, hence may_alias: the compiler must not assume that a
-// word and a field are different memory.
+// Eight bytes of an event. They belong to fields of several types, hence may_alias: the compiler must not assume that
+// a word and a field are different memory.
 using Word [[gnu::may_alias]] = std::uint64_t;
 
 // The payload as relaxed atomic words: defined behaviour everywhere, and what sanitizers and model checkers follow.
@@ -47,14 +47,14 @@ struct WordCopy {
   }
 };
 
-// The payload as two 32-byte moves: four times faster for an event that is long in cache, slower for one just built field
-// by field, whose narrow stores a wide load cannot be forwarded from (FIGURES.md, "Transport").
+// The payload as two 32-byte moves: four times faster for an event that is long in cache, slower for one just built
+// field by field, whose narrow stores a wide load cannot be forwarded from (FIGURES.md, "Transport").
 //
-// Why it is safe: the moves are inline assembly, so the language's rules on data races do not apply and the compiler can
-// neither split, repeat nor move them across the fences beside them. The processor may make the halves, or any aligned
-// eight bytes of them, visible one after another, which is all that words promise too; x86-64 keeps stores in order and
-// loads in order, so W1, W2, R1 and R2 hold as they stand. The low half stores the sequence word as 0, the value that W1
-// put there.
+// Why it is safe: the moves are inline assembly, so the language's rules on data races do not apply and the compiler
+// can neither split, repeat nor move them across the fences beside them. The processor may make the halves, or any
+// aligned eight bytes of them, visible one after another, which is all that words promise too; x86-64 keeps stores in
+// order and loads in order, so W1, W2, R1 and R2 hold as they stand. The low half stores the sequence word as 0, the
+// value that W1 put there.
 struct VectorCopy {
   TT_HOT static void store(Word* cell, const Event& event) noexcept {
     const auto* from = reinterpret_cast<const __m256i*>(&event);
@@ -75,12 +75,12 @@ struct VectorCopy {
   }
 };
 
-// The steps of the protocol. Tests switch one off at a time and must then find torn or unready events: a proof that each
-// step is needed and that the tests would notice its absence.
+// The steps of the protocol. Tests switch one off at a time and must then find torn or unready events: a proof that
+// each step is needed and that the tests would notice its absence.
 struct CellProtocol {
-  static constexpr bool kInvalidates = true;    // W1
+  static constexpr bool kInvalidates = true;  // W1
   static constexpr bool kPublishesLast = true;  // W2
-  static constexpr bool kRechecks = true;       // R2
+  static constexpr bool kRechecks = true;  // R2
 };
 
 class alignas(kCacheLineBytes) Cell {
@@ -91,7 +91,7 @@ class alignas(kCacheLineBytes) Cell {
   TT_HOT void publish(const Event& event, std::uint64_t sequence) noexcept {
     if constexpr (Protocol::kInvalidates) {
       __atomic_store_n(words() + kSequenceWord, 0, __ATOMIC_RELAXED);  // relaxed: W1 orders it
-      std::atomic_thread_fence(std::memory_order_release);             // W1: zero before payload; pairs R2
+      std::atomic_thread_fence(std::memory_order_release);  // W1: zero before payload; pairs R2
     }
     if constexpr (!Protocol::kPublishesLast) {
       __atomic_store_n(words() + kSequenceWord, sequence, __ATOMIC_RELEASE);  // mutant: W2 too early

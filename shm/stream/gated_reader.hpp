@@ -25,7 +25,8 @@ class GatedReader {
     return cell.holds(next_) ? &cell.event() : nullptr;
   }
 
-  // The next events in place, as many as are ready, lie side by side and `events_max` allows. They stay until advance().
+  // The next events in place, as many as are ready, lie side by side and `events_max` allows. They stay until
+  // advance().
   TT_HOT std::span<const Event> peek_batch(std::size_t events_max) const noexcept {
     const std::uint64_t index = next_ & mask_;
     const std::size_t reach = std::min<std::size_t>(events_max, mask_ + 1 - index);
@@ -50,7 +51,8 @@ class GatedReader {
     return true;
   }
 
-  // Copies up to out.size() ready events, gives their cells back and returns how many: one cursor store for all of them.
+  // Copies up to out.size() ready events, gives their cells back and returns how many: one cursor store for all of
+  // them.
   TT_HOT std::size_t read_batch(std::span<Event> out) noexcept {
     std::size_t count = 0;
     while (count < out.size()) {

@@ -65,8 +65,9 @@ class alignas(kCacheLinePairBytes) Stream {
   std::uint64_t capacity() const noexcept { return capacity_; }
   std::uint64_t first_sequence() const noexcept { return first_sequence_; }
 
-  // The last published sequence; first_sequence() - 1 where there is none. Stored after the event, so that a writer killed
-  // in between leaves a head one short of the last readable event: a reader of a dead writer's stream looks one further.
+  // The last published sequence; first_sequence() - 1 where there is none. Stored after the event, so that a writer
+  // killed in between leaves a head one short of the last readable event: a reader of a dead writer's stream looks
+  // one further.
   std::uint64_t head() const noexcept { return head_.load(std::memory_order_acquire); }  // H2: pairs H1
   // Appends that were refused because a gating reader had fallen a whole ring behind.
   std::uint64_t refused() const noexcept { return refused_.load(std::memory_order_relaxed); }  // relaxed: a statistic

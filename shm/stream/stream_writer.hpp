@@ -22,8 +22,8 @@ class BasicStreamWriter {
         limit_(stream.write_limit()),
         stream_(&stream) {}
 
-  // Stamps the next sequence into `event`, publishes it and returns that sequence. Returns 0, changes nothing and counts a
-  // refusal where a gating reader would be overtaken; who asks has_room() first never sees that.
+  // Stamps the next sequence into `event`, publishes it and returns that sequence. Returns 0, changes nothing and
+  // counts a refusal where a gating reader would be overtaken; who asks has_room() first never sees that.
   TT_HOT std::uint64_t append(Event& event) noexcept {
     const std::uint64_t sequence = next_;
     if (sequence > limit_ && !refresh_until(sequence)) [[unlikely]] {
@@ -37,9 +37,9 @@ class BasicStreamWriter {
     return sequence;
   }
 
-  // Whether `slots` more events fit. The rungs of the back-pressure ladder are such questions: has_room(capacity() / 2) is
-  // false exactly while the stream is more than half full. Looks at the readers' cursors only when what it remembers of
-  // them does not suffice, so a reader that keeps up costs the writer one cache miss a lap.
+  // Whether `slots` more events fit. The rungs of the back-pressure ladder are such questions: the first asks
+  // has_room(capacity() / 2), false exactly while the stream is more than half full. Looks at the readers' cursors only
+  // when what it remembers of them does not suffice, so a reader that keeps up costs the writer one cache miss a lap.
   // REQUIRES: slots <= capacity().
   TT_HOT bool has_room(std::uint64_t slots) noexcept {
     const std::uint64_t last = next_ + slots - 1;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The rows of the core's tables. Prices and quantities are i64 in 1e-9, money i128 in 1e-18 of the quote currency as two
-// words (core/base/int128.hpp), times UTC ns.
+// The rows of the core's tables. Prices and quantities are i64 in 1e-9, money i128 in 1e-18 of the quote currency as
+// two words (core/base/int128.hpp), times UTC ns.
 //   abi  v1: sizes asserted; reserved words are zero.
 #pragma once
 
@@ -56,8 +56,8 @@ struct HealthRow {
   Text<16> name;
   std::int32_t cpu;  // pinned to; -1: not pinned
   ThreadState state;
-  std::uint64_t work_count;        // items done
-  std::uint64_t idle_count;        // turns of its loop that found nothing to do
+  std::uint64_t work_count;  // items done
+  std::uint64_t idle_count;  // turns of its loop that found nothing to do
   std::int64_t last_progress_ns;  // when it last did something
 };
 
@@ -68,7 +68,7 @@ struct ProgressRow {
   RunPhase phase;
   std::uint32_t reserved;
   std::uint64_t inputs;
-  std::uint64_t inputs_total;   // 0: not known
+  std::uint64_t inputs_total;  // 0: not known
   std::int64_t first_time_ns;  // engine time of the first and the newest input, and where the input will end
   std::int64_t time_ns;
   std::int64_t end_time_ns;  // 0: not known

@@ -22,9 +22,9 @@ namespace thintail::shm {
 
 // What may lie in shared memory as a value: whole words without padding, so that it can be copied word by word.
 template <class T>
-concept ShmRecord = std::is_trivially_copyable_v<T> && std::is_standard_layout_v<T> &&
-                    std::has_unique_object_representations_v<T> && std::default_initializable<T> &&
-                    sizeof(T) % sizeof(std::uint64_t) == 0;
+concept ShmRecord =
+    std::is_trivially_copyable_v<T> && std::is_standard_layout_v<T> && std::has_unique_object_representations_v<T> &&
+    std::default_initializable<T> && sizeof(T) % sizeof(std::uint64_t) == 0;
 
 template <ShmRecord T>
 class alignas(kCacheLineBytes) SeqCell {
@@ -53,8 +53,8 @@ class alignas(kCacheLineBytes) SeqCell {
     return true;
   }
 
-  // Retries while the writer is in the way, but not for ever: a cell that stays odd belongs to a dead writer, or one that
-  // lost its core in mid-store. False leaves `out` as it was.
+  // Retries while the writer is in the way, but not for ever: a cell that stays odd belongs to a dead writer, or one
+  // that lost its core in mid-store. False leaves `out` as it was.
   [[nodiscard]] bool load(T& out, unsigned attempts = 1000) const noexcept {
     while (attempts-- > 0) {
       if (try_load(out)) return true;

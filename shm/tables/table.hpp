@@ -38,8 +38,8 @@ class alignas(kCacheLineBytes) Table {
   TT_HOT SeqCell<Row>& operator[](std::uint64_t row) noexcept { return cells()[row]; }
   TT_HOT const SeqCell<Row>& operator[](std::uint64_t row) const noexcept { return cells()[row]; }
 
-  // Copies the first out.size() rows, each whole in itself, and returns how many could not be read: those are left as they
-  // were in `out`. Rows are not of one moment; who needs that reads the stream.
+  // Copies the first out.size() rows, each whole in itself, and returns how many could not be read: those are left as
+  // they were in `out`. Rows are not of one moment; who needs that reads the stream.
   [[nodiscard]] std::size_t snapshot(std::span<Row> out) const noexcept {
     std::size_t unreadable = 0;
     for (std::size_t row = 0; row < out.size() && row < rows_; ++row) {

@@ -58,9 +58,9 @@ BacktestResult run_backtest(Source& source, const Settings& settings, const Inst
   };
   CallbackSink sink(observe);
   NoProbe probe;
-  SimulatedDriver driver(source, pipeline, venue, sink, probe,
-                         to_events(make_preamble(settings, instruments, options.model, options.epoch), 0,
-                                   kFlagSimulated));
+  SimulatedDriver driver(
+      source, pipeline, venue, sink, probe,
+      to_events(make_preamble(settings, instruments, options.model, options.epoch), 0, kFlagSimulated));
   while (driver.step()) {
   }
   driver.finish();

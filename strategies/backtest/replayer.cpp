@@ -88,8 +88,8 @@ Result<ReplayResult> replay_journal(const std::function<bool(Event&)>& next, con
   Event event;
   while (next(event)) {
     ++result.events;
-    const bool starts_epoch = event.type == EventType::session && !event.is_output() &&
-                              event.as<Session>().state == SessionState::started;
+    const bool starts_epoch =
+        event.type == EventType::session && !event.is_output() && event.as<Session>().state == SessionState::started;
     if (starts_epoch) {
       preamble.emplace();
       positions.clear();

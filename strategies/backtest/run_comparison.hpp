@@ -15,9 +15,9 @@ namespace thintail {
 
 struct EventDifference {
   std::uint64_t sequence = 0;  // as recorded; in the run where nothing is recorded
-  std::string what;            // "differs", "missing in the replay", "not in the journal"
-  std::string field;           // first differing field: "payload.score"
-  std::string recorded;        // as JSON, rebased where runs are compared; empty where there is none
+  std::string what;  // "differs", "missing in the replay", "not in the journal"
+  std::string field;  // first differing field: "payload.score"
+  std::string recorded;  // as JSON, rebased where runs are compared; empty where there is none
   std::string replayed;
 };
 

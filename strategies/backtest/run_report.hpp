@@ -28,7 +28,7 @@ class RunReport {
     std::uint64_t fills = 0;
     Quote quote;
     Holding holding;
-    i128 marked_e18 = 0;                             // P&L as of the last mark
+    i128 marked_e18 = 0;  // P&L as of the last mark
     std::map<std::int64_t, std::uint64_t> spreads;  // spread in 1e-9 -> ticks
 
     std::int64_t median_spread_e9() const;

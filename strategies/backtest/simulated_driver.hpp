@@ -50,7 +50,8 @@ class SimulatedDriver {
   TT_HOT bool step() noexcept {
     Event tick;
     if (!source_->poll(tick)) return false;
-    if (!preamble_.empty()) [[unlikely]] start(tick.time_ns);
+    if (!preamble_.empty()) [[unlikely]]
+      start(tick.time_ns);
     advance_to(tick.time_ns);
     engine_.take(tick);
     if (tick.type == EventType::tick) venue_->on_tick(tick.instrument, tick.as<Tick>());
@@ -61,18 +62,20 @@ class SimulatedDriver {
   TT_HOT void advance_to(std::int64_t time_ns) noexcept {
     engine_.start_timers(time_ns);
     venue_->execute_until(time_ns);
-    while (std::min(engine_.next_timer_ns(), venue_->next_due_ns()) <= time_ns) [[unlikely]] take_due();
+    while (std::min(engine_.next_timer_ns(), venue_->next_due_ns()) <= time_ns) [[unlikely]]
+      take_due();
   }
 
   // The source has ended: timers go on until every order is answered and the last M1 bar has closed; longer bars stay open.
   // Then the stream says so.
   void finish() noexcept {
     if (engine_.next_timer_ns() == std::numeric_limits<std::int64_t>::max()) return;  // there was no input
-    while (venue_->next_due_ns() != std::numeric_limits<std::int64_t>::max() || engine_.pipeline().has_forming_minute()) {
+    while (venue_->next_due_ns() != std::numeric_limits<std::int64_t>::max() ||
+           engine_.pipeline().has_forming_minute()) {
       advance_to(engine_.next_timer_ns());
     }
-    Event ended = Event::make(engine_.last_ns(), kNoInstrument, Session{SessionState::input_ended, 0, 0, 0, {}},
-                              kFlagSimulated);
+    Event ended =
+        Event::make(engine_.last_ns(), kNoInstrument, Session{SessionState::input_ended, 0, 0, 0, {}}, kFlagSimulated);
     engine_.take(ended);
   }
 

@@ -51,8 +51,14 @@ Prediction DecisionPipeline::predict(const Event& input, const FeatureRow& row, 
   // A crossed quote costs no negative spread.
   const double spread = static_cast<double>(quote.buy_e9()) - static_cast<double>(quote.sell_e9());
   const double cost_bp = mid > 0 ? spread / mid * 1e4 + 2 * commission_bp_ : 0.0;
-  Prediction prediction{input.sequence, market_.features()->digest(row), 0.0f, static_cast<float>(cost_bp),
-                        static_cast<std::uint32_t>(std::popcount(row.defined)), 0, PredictionState::valid, 0};
+  Prediction prediction{input.sequence,
+                        market_.features()->digest(row),
+                        0.0f,
+                        static_cast<float>(cost_bp),
+                        static_cast<std::uint32_t>(std::popcount(row.defined)),
+                        0,
+                        PredictionState::valid,
+                        0};
   if ((row.defined & mandatory_mask_) != mandatory_mask_) {
     prediction.state = PredictionState::warming_up;
     return prediction;

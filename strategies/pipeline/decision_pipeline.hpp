@@ -29,7 +29,7 @@ enum class StrategyId : std::uint16_t { none = 0, fade_last_move = 1, model_edge
 
 struct PipelineOptions {
   Isa isa = Isa::scalar;
-  std::uint32_t epoch = 1;            // high half of every client order id
+  std::uint32_t epoch = 1;  // high half of every client order id
   const LoadedModel* model = nullptr;  // required by StrategyKind::model_edge; must outlive the pipeline
 };
 
@@ -93,10 +93,12 @@ class DecisionPipeline {
 
   template <EventSink Sink, class Probe>
   TT_HOT void on_tick(const Event& input, Sink& sink, Probe& probe) noexcept {
-    if (!market_.is_enabled(input.instrument)) [[unlikely]] return;
+    if (!market_.is_enabled(input.instrument)) [[unlikely]]
+      return;
     const auto tick = input.as<Tick>();
-    const FeatureRow* row = market_.on_tick(input.instrument, tick, input.time_ns,
-                                            [&](InstrumentId id, const ClosedBar& bar) { append_bar(id, bar, input.time_ns, sink); });
+    const FeatureRow* row =
+        market_.on_tick(input.instrument, tick, input.time_ns,
+                        [&](InstrumentId id, const ClosedBar& bar) { append_bar(id, bar, input.time_ns, sink); });
     probe.mark(Stage::features);
     const Quote& quote = market_.quote(input.instrument);
     const double mid = quote.mid();
@@ -141,7 +143,8 @@ class DecisionPipeline {
 
   // Puts a signed quantity through the gate: an Intent or a Reject comes out.
   template <EventSink Sink>
-  TT_HOT bool order(const Event& input, InstrumentId id, std::int64_t signed_e9, StrategyId strategy, Sink& sink) noexcept {
+  TT_HOT bool order(const Event& input, InstrumentId id, std::int64_t signed_e9, StrategyId strategy,
+                    Sink& sink) noexcept {
     Book& book = books_[id];
     const Quote& quote = market_.quote(id);
     const OrderRequest request{id, signed_e9 > 0 ? Side::buy : Side::sell, signed_e9 > 0 ? signed_e9 : -signed_e9,
@@ -153,8 +156,8 @@ class DecisionPipeline {
     }
     if (!verdict.passed()) {
       append(sink, input.time_ns, id,
-             Reject{input.sequence, verdict.limit, verdict.observed, signed_e9, static_cast<std::uint16_t>(verdict.rule),
-                    request.strategy, 0});
+             Reject{input.sequence, verdict.limit, verdict.observed, signed_e9,
+                    static_cast<std::uint16_t>(verdict.rule), request.strategy, 0});
       return false;
     }
     ++order_counter_;

@@ -49,11 +49,11 @@ std::vector<Event> to_events(const Preamble& preamble, std::int64_t time_ns, uns
     const Instrument& row = preamble.instruments[id];
     // symbol, venue, base and quote in one text: the first two make the name.
     const std::string text = fmt::format("{}@{} {} {}", row.symbol, row.venue, row.base, row.quote);
-    events.push_back(Event::make(time_ns, static_cast<std::uint32_t>(id),
-                                 InstrumentRow{row.tick_size_e9, row.lot_step_e9, row.contract_size_e9,
-                                               static_cast<std::uint32_t>(text.size()),
-                                               static_cast<std::uint16_t>(row.calendar), row.digits, 1, 0},
-                                 flags));
+    events.push_back(Event::make(
+        time_ns, static_cast<std::uint32_t>(id),
+        InstrumentRow{row.tick_size_e9, row.lot_step_e9, row.contract_size_e9, static_cast<std::uint32_t>(text.size()),
+                      static_cast<std::uint16_t>(row.calendar), row.digits, 1, 0},
+        flags));
     push_text(events, text, time_ns, static_cast<std::uint32_t>(id), flags);
   }
   if (preamble.has_model) {

@@ -21,7 +21,7 @@ namespace thintail {
 
 struct Preamble {
   std::uint32_t epoch = 0;
-  std::string config_text;              // canonical TOML of what decisions depend on
+  std::string config_text;  // canonical TOML of what decisions depend on
   std::vector<Instrument> instruments;  // by id
   Sha256Digest model_hash{};
   bool has_model = false;

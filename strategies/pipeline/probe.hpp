@@ -13,14 +13,14 @@ namespace thintail {
 
 enum class Stage : std::uint8_t {
   append_input = 0,  // input into the events stream
-  features = 1,      // quote, bars and features
-  model = 2,         // prediction
-  decide = 3,        // signal, risk gate and outputs appended
-  total = 4,         // from taking the input to the last output
+  features = 1,  // quote, bars and features
+  model = 2,  // prediction
+  decide = 3,  // signal, risk gate and outputs appended
+  total = 4,  // from taking the input to the last output
 };
 inline constexpr std::size_t kStageCount = 5;
 inline constexpr std::array<std::string_view, kStageCount> kStageNames = {"append_input", "features", "model", "decide",
-                                                                         "tick_to_intent"};
+                                                                          "tick_to_intent"};
 
 struct NoProbe {
   void begin() noexcept {}

@@ -47,9 +47,9 @@ class Holding {
   }
 
   std::int64_t quantity_e9() const noexcept { return quantity_e9_; }  // signed
-  i128 cost_e18() const noexcept { return cost_e18_; }                // of the open quantity, signed like it
-  i128 realised_e18() const noexcept { return realised_e18_; }        // after commission
-  i128 commission_e18() const noexcept { return commission_e18_; }    // of the fills booked here, none restored
+  i128 cost_e18() const noexcept { return cost_e18_; }  // of the open quantity, signed like it
+  i128 realised_e18() const noexcept { return realised_e18_; }  // after commission
+  i128 commission_e18() const noexcept { return commission_e18_; }  // of the fills booked here, none restored
   // Realised plus what closing now at `price_e9` would add, before its commission. REQUIRES: price_e9 >= 0.
   i128 pnl_e18(std::int64_t price_e9) const noexcept {
     return realised_e18_ + (static_cast<i128>(price_e9) * quantity_e9_ - cost_e18_);

@@ -19,8 +19,9 @@ constexpr std::int64_t elapsed_ns(std::int64_t now_ns, std::int64_t then_ns) noe
 
 std::string_view risk_rule_name(RiskRule rule) noexcept {
   static constexpr std::array<std::string_view, kRiskRuleCount> kNames = {
-      "passed",        "kill_latched", "paused",             "journal_lagging", "no_limit", "no_quote",   "stale_quote",
-      "crossed_quote", "lot_step",     "max_order_quantity", "max_position",    "throttle", "open_orders"};
+      "passed",       "kill_latched", "paused",        "journal_lagging", "no_limit",
+      "no_quote",     "stale_quote",  "crossed_quote", "lot_step",        "max_order_quantity",
+      "max_position", "throttle",     "open_orders"};
   const auto index = static_cast<std::size_t>(rule);
   return index < kNames.size() ? kNames[index] : "unknown";
 }
@@ -31,7 +32,8 @@ void RiskGate::enable(InstrumentId id, const Instrument& instrument) {
   row.lot_step_e9 = instrument.lot_step_e9;
   if (limits.max_order_quantity) row.max_order_quantity_e9 = limits.max_order_quantity->e9;
   if (limits.max_position) row.max_position_e9 = limits.max_position->e9;
-  if (limits.max_quote_age_ms) row.max_quote_age_ns = saturated(static_cast<i128>(*limits.max_quote_age_ms) * 1'000'000);
+  if (limits.max_quote_age_ms)
+    row.max_quote_age_ns = saturated(static_cast<i128>(*limits.max_quote_age_ms) * 1'000'000);
   // None a second passes nothing, which is what an unset limit does.
   if (limits.max_orders_per_second && *limits.max_orders_per_second > 0) {
     row.orders_per_second = *limits.max_orders_per_second;

@@ -26,15 +26,15 @@ enum class RiskRule : std::uint16_t {
   kill_latched = 1,
   paused = 2,
   journal_lagging = 3,
-  no_limit = 4,           // no limit configured = refuse
+  no_limit = 4,  // no limit configured = refuse
   no_quote = 5,
-  stale_quote = 6,        // limit and observed in ns
-  crossed_quote = 7,      // limit and observed: bid and ask
-  lot_step = 8,           // the quantity is no positive multiple of the lot step
+  stale_quote = 6,  // limit and observed in ns
+  crossed_quote = 7,  // limit and observed: bid and ask
+  lot_step = 8,  // the quantity is no positive multiple of the lot step
   max_order_quantity = 9,
-  max_position = 10,      // working orders included
-  throttle = 11,          // limit: orders a second; observed: ns since the oldest of that many
-  open_orders = 12,       // more orders in flight than can be tracked
+  max_position = 10,  // working orders included
+  throttle = 11,  // limit: orders a second; observed: ns since the oldest of that many
+  open_orders = 12,  // more orders in flight than can be tracked
 };
 inline constexpr std::size_t kRiskRuleCount = 13;
 std::string_view risk_rule_name(RiskRule rule) noexcept;

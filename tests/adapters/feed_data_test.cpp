@@ -166,7 +166,8 @@ TEST(feed_data, strictly_fxcm_is_refused_for_its_crossed_quotes) {
   EXPECT_EQ(feed->error()->code, ErrorCode::crossed_quote);
 }
 
-// Mean distance of FXCM's mid from OANDA's latest one, over the ticks where OANDA's is less than a minute old.
+// Mean distance of FXCM's mid from OANDA's latest one, over the ticks where OANDA's is less than a minute
+// old.
 double mid_distance(const std::vector<Event>& oanda, const std::vector<Event>& fxcm) {
   double sum = 0;
   std::uint64_t count = 0;

@@ -16,7 +16,7 @@ JournalHeader header_of(std::uint32_t epoch) {
 }
 
 mode_t mode_of(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   EXPECT_EQ(::stat(path.c_str(), &status), 0) << path;
   return status.st_mode & 07777;
 }
@@ -64,7 +64,8 @@ TEST(JournalFiles, a_folder_that_cannot_be_made_is_named) {
 
 TEST(JournalFiles, journals_are_listed_by_epoch_and_other_files_passed_over) {
   const test::TempFolder temp;
-  for (const std::uint32_t epoch : {10U, 9U, 4'294'967'295U}) ASSERT_TRUE(create_journal(temp.path(), header_of(epoch)));
+  for (const std::uint32_t epoch : {10U, 9U, 4'294'967'295U})
+    ASSERT_TRUE(create_journal(temp.path(), header_of(epoch)));
   const auto folder = journal_folder(temp.path(), "gold");
   for (const char* name : {"notes.txt", "journal-1.ttj", "journal-00000000x1.ttj", "journal-0000000001.ttj.new"}) {
     std::ofstream(folder + "/" + name) << "x";

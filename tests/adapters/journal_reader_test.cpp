@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adapters/journal/journal_reader.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -259,8 +260,8 @@ TEST_F(JournalReaderTest, an_epoch_that_does_not_follow_on_is_refused_after_the_
 
 TEST_F(JournalReaderTest, a_journal_of_another_instance_in_the_folder_is_refused) {
   write({10}, 1, 1);
-  const auto foreign = test::write_journal(
-      {.directory = folder_.path(), .instance = "silver", .epoch = 2, .first_sequence = 11}, {1});
+  const auto foreign =
+      test::write_journal({.directory = folder_.path(), .instance = "silver", .epoch = 2, .first_sequence = 11}, {1});
   std::filesystem::copy_file(foreign, journal_path(folder_.path(), "gold", 2));
   auto reader = JournalReader::open(journal_folder(folder_.path(), "gold"));
   EXPECT_EQ(test::count_events(*reader, 1), 10U);

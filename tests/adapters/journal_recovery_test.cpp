@@ -93,7 +93,8 @@ TEST_F(JournalRecoveryTest, the_end_lies_before_a_hole_in_what_was_never_acknowl
 }
 
 TEST_F(JournalRecoveryTest, a_torn_tail_cut_anywhere_is_replaced_by_what_memory_still_holds) {
-  const auto memory = test::numbered_events(4, 20);  // the old segment: some events that the journal has, and later ones
+  const auto memory =
+      test::numbered_events(4, 20);  // the old segment: some events that the journal has, and later ones
   const auto bytes = test::file_bytes(write_torn({3, 4, 5}, 0));
   const auto path = memory_.path() + "/cut.ttj";
   const auto first_block_end = kJournalHeaderBytes + block_bytes(3);

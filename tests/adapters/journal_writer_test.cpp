@@ -11,7 +11,9 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <fstream>
 #include <random>
+#include <sstream>
 
 #include "adapters/journal/journal_files.hpp"
 #include "adapters/journal/journal_reader.hpp"
@@ -120,7 +122,8 @@ TEST_F(JournalWriterTest, a_million_events_come_back_as_they_were_written) {
 
 TEST_F(JournalWriterTest, one_event_at_a_time_fills_the_same_blocks) {
   auto writer = JournalWriter::create(options());
-  for (std::uint64_t next = 1; next <= 2 * kBlockEventsMax; ++next) ASSERT_TRUE(writer->append(test::numbered_event(next)));
+  for (std::uint64_t next = 1; next <= 2 * kBlockEventsMax; ++next)
+    ASSERT_TRUE(writer->append(test::numbered_event(next)));
   ASSERT_TRUE(writer->flush_and_wait().has_value());
   EXPECT_EQ(writer->stats().blocks, 2U);
   expect_events(*writer, 2 * kBlockEventsMax);
@@ -284,6 +287,43 @@ TEST_F(JournalWriterTest, without_io_uring_the_journal_is_the_same) {
   EXPECT_EQ(test::file_bytes(uring->path()), test::file_bytes(plain->path()));
 }
 
+// Layout v1 is a promise: the documentation shows it byte for byte, and this holds us to it.
+TEST_F(JournalWriterTest, the_documentation_s_worked_example_is_what_is_written) {
+  auto settings = options();
+  settings.epoch = 7;
+  settings.first_sequence = 1'000'001;
+  settings.created_ns = 1'398'988'800'000'000'000;
+  settings.boot_id = "0f8e2a7c-6f0e-4d0b-8a55-3f8d3c1b2a10";
+  settings.build_id = "thintail 0.1.0";
+  auto writer = JournalWriter::create(settings);
+  ASSERT_TRUE(writer.has_value());
+  auto event = Event::make(1'398'988'800'123'000'000, 0,
+                           Tick{.bid_e9 = 1'284'065'000'000,
+                                .ask_e9 = 1'284'405'000'000,
+                                .bid_size = 0,
+                                .ask_size = 0,
+                                .venue_ns = 1'398'988'800'123'000'000,
+                                .source_sequence = 1});
+  event.sequence = 1'000'001;
+  ASSERT_TRUE(writer->append(event));
+  ASSERT_TRUE(writer->close().has_value());
+
+  const auto bytes = test::file_bytes(writer->path());
+  std::ifstream page(THINTAIL_SOURCE_DIR "/docs/journal.md");
+  std::size_t compared = 0;
+  for (std::string line; std::getline(page, line);) {
+    if (!line.starts_with("0000") || !line.ends_with("|")) continue;
+    std::istringstream words(line.substr(0, line.find('|')));
+    std::size_t offset = 0;
+    words >> std::hex >> offset;
+    for (unsigned value = 0; words >> value; ++offset, ++compared) {
+      ASSERT_LT(offset, bytes.size());
+      ASSERT_EQ(std::to_integer<unsigned>(bytes[offset]), value) << "at byte " << offset;
+    }
+  }
+  EXPECT_GE(compared, 300U);
+}
+
 TEST_F(JournalWriterTest, a_bad_number_of_buffers_is_refused) {
   auto settings = options();
   settings.buffers = 1;
@@ -337,8 +377,10 @@ std::uint64_t acknowledged_but_lost(const std::string& directory, std::uint32_t 
   const pid_t child = ::fork();
   if (child == 0) {
     FaultPlan plan{.lies = disk_lies};
-    const JournalOptions options{.directory = directory, .instance = "gold", .epoch = epoch, .buffers = 8, .flush_ns = kMs};
-    auto writer = disk_lies ? JournalWriter::create(options, std::make_unique<FaultyDisk>(plan)) : JournalWriter::create(options);
+    const JournalOptions options{
+        .directory = directory, .instance = "gold", .epoch = epoch, .buffers = 8, .flush_ns = kMs};
+    auto writer =
+        disk_lies ? JournalWriter::create(options, std::make_unique<FaultyDisk>(plan)) : JournalWriter::create(options);
     std::mt19937_64 random(epoch);
     std::uint64_t next = 1;
     std::uint64_t told = 0;

@@ -79,7 +79,8 @@ std::vector<Outcome> parse_all(std::string_view bytes, std::size_t batch = 7) {
   return all;
 }
 
-// The same by the shortest code that can be right: prices by core's decimal, the time as a decimal of milliseconds.
+// The same by the shortest code that can be right: prices by core's decimal, the time as a decimal of
+// milliseconds.
 std::vector<Outcome> reference(std::string_view bytes) {
   std::vector<Outcome> all;
   while (!bytes.empty()) {

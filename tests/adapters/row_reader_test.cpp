@@ -19,7 +19,8 @@ class PiecedSource final : public ByteSource {
 
   std::string_view next() override {
     const std::size_t size = 1 + random_.below(static_cast<std::uint32_t>(piece_bytes_max_));
-    // A copy of its own for each piece: a view kept beyond its time is then a use of freed memory, which sanitizers see.
+    // A copy of its own for each piece: a view kept beyond its time is then a use of freed memory, which
+    // sanitizers see.
     piece_ = std::make_unique<std::string>(bytes_.substr(at_, size));
     at_ += piece_->size();
     if (piece_->empty()) error_ = at_end_;

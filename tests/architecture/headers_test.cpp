@@ -31,12 +31,13 @@ Violations headers_that_fail(const fs::path& root, const fs::path& scratch) {
       // Written only when new, as ccache goes by content but make-like tools by time.
       const auto text = fmt::format("#include \"{}\"\n#include \"{}\"\n", headers[i], headers[i]);
       if (text_of(unit) != text) std::ofstream(unit) << text;
-      const auto ran = run(fmt::format("cd {} && {}{} -std=c++23 -march=x86-64-v3 -O0 -Wall -Wextra -Wpedantic "
-                                       "-Wconversion -Wshadow -Werror -I{} "
-                                       "-DTHINTAIL_SOURCE_DIR='\"\"' -DTHINTAIL_BINARY_DIR='\"\"' "
-                                       "-c {} -o {} 2>&1",
-                                       shell_quoted(scratch), launcher, shell_quoted(compiler()), shell_quoted(root),
-                                       shell_quoted(unit.filename()), shell_quoted(name + ".o")));
+      const auto ran =
+          run(fmt::format("cd {} && {}{} -std=c++23 -march=x86-64-v3 -O0 -Wall -Wextra -Wpedantic "
+                          "-Wconversion -Wshadow -Werror -I{} "
+                          "-DTHINTAIL_SOURCE_DIR='\"\"' -DTHINTAIL_BINARY_DIR='\"\"' "
+                          "-c {} -o {} 2>&1",
+                          shell_quoted(scratch), launcher, shell_quoted(compiler()), shell_quoted(root),
+                          shell_quoted(unit.filename()), shell_quoted(name + ".o")));
       if (ran.status == 0) continue;
       const std::scoped_lock lock(found_mutex);
       found.push_back(headers[i] + ":\n" + ran.output);

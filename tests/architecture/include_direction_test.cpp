@@ -13,7 +13,8 @@ namespace {
 
 // What a folder may include besides its own floor; longer prefixes name single rooms.
 const std::map<std::string, std::vector<std::string>>& arrows() {
-  static const std::vector<std::string> kAll = {"core", "shm", "ml", "strategies", "adapters", "tools", "bench", "perf"};
+  static const std::vector<std::string> kAll = {"core",     "shm",   "ml",    "strategies",
+                                                "adapters", "tools", "bench", "perf"};
   static const std::map<std::string, std::vector<std::string>> kArrows = {
       {"core", {}},
       {"shm", {"core"}},
@@ -51,8 +52,8 @@ bool may_include(const std::string& file, const std::string& included) {
   if (floor == floor_of(included)) return true;
   const auto found = arrows().find(floor);
   return found != arrows().end() && std::ranges::any_of(found->second, [&](const std::string& allowed) {
-    return included.starts_with(allowed + "/");
-  });
+           return included.starts_with(allowed + "/");
+         });
 }
 
 std::optional<std::string> package_fault(const std::string& file, const std::string& header) {
@@ -106,14 +107,14 @@ TEST(IncludeDirection, boost_interprocess_appears_in_at_most_one_source_file) {
 }
 
 TEST(IncludeDirection, a_planted_include_against_each_arrow_is_found) {
-  const std::vector<std::pair<std::string, std::string>> kForbidden = {
-      {"core", "shm/stream/x.hpp"},        {"core", "ml/models/x.hpp"},         {"core", "tools/train/x.hpp"},
-      {"shm", "ml/models/x.hpp"},          {"shm", "adapters/feeds/x.hpp"},     {"ml", "shm/stream/x.hpp"},
-      {"ml", "strategies/risk/x.hpp"},     {"strategies", "shm/stream/x.hpp"},  {"strategies", "adapters/feeds/x.hpp"},
-      {"adapters", "ml/models/x.hpp"},     {"adapters", "strategies/risk/x.hpp"}, {"adapters", "tools/train/x.hpp"},
-      {"core", "tests/support/data.hpp"},  {"core", "perf/jitter/jitter.hpp"},  {"core", "neighbour.hpp"},
+  const std::vector<std::pair<std::string, std::string>> forbidden = {
+      {"core", "shm/stream/x.hpp"},       {"core", "ml/models/x.hpp"},           {"core", "tools/train/x.hpp"},
+      {"shm", "ml/models/x.hpp"},         {"shm", "adapters/feeds/x.hpp"},       {"ml", "shm/stream/x.hpp"},
+      {"ml", "strategies/risk/x.hpp"},    {"strategies", "shm/stream/x.hpp"},    {"strategies", "adapters/feeds/x.hpp"},
+      {"adapters", "ml/models/x.hpp"},    {"adapters", "strategies/risk/x.hpp"}, {"adapters", "tools/train/x.hpp"},
+      {"core", "tests/support/data.hpp"}, {"core", "perf/jitter/jitter.hpp"},    {"core", "neighbour.hpp"},
   };
-  for (const auto& [floor, included] : kForbidden) {
+  for (const auto& [floor, included] : forbidden) {
     const PlantedTree tree;
     tree.write(floor + "/room/a.hpp", "// header\n  #  include \"" + included + "\"\n");
     const auto violations = include_violations(tree.root());
@@ -125,7 +126,8 @@ TEST(IncludeDirection, a_planted_include_against_each_arrow_is_found) {
 TEST(IncludeDirection, includes_along_the_arrows_pass) {
   const PlantedTree tree;
   tree.write("core/base/a.hpp", "#include <vector>\n#include \"core/base/b.hpp\"\n");
-  tree.write("adapters/venues/a.hpp", "#include \"strategies/fills/fill_model.hpp\"\n#include \"shm/stream/stream.hpp\"\n");
+  tree.write("adapters/venues/a.hpp",
+             "#include \"strategies/fills/fill_model.hpp\"\n#include \"shm/stream/stream.hpp\"\n");
   tree.write("tools/train/a.cpp", "#include <xgboost/c_api.h>\n#include \"adapters/feeds/a.hpp\"\n");
   tree.write("strategies/risk/a.hpp", "#include \"ml/models/a.hpp\"\n");
   const auto violations = include_violations(tree.root());

@@ -26,7 +26,8 @@ const std::map<std::string, std::vector<std::string>>& arrows() {
 }
 
 bool is_ours(const std::string& word) {
-  return std::ranges::any_of(kFloors, [&](std::string_view floor) { return word.starts_with(std::string(floor) + "_"); });
+  return std::ranges::any_of(kFloors,
+                             [&](std::string_view floor) { return word.starts_with(std::string(floor) + "_"); });
 }
 
 // Every thintail_library() and target_link_libraries() of the tree's CMakeLists.txt, without comments.
@@ -86,7 +87,8 @@ TEST(LinkDirection, no_library_links_against_the_arrows) {
 TEST(LinkDirection, a_planted_link_against_an_arrow_is_found) {
   const PlantedTree tree;
   tree.write("core/a/CMakeLists.txt", "thintail_library(core_a SOURCES a.cpp\n  DEPS core_b shm_stream)\n");
-  tree.write("ml/b/CMakeLists.txt", "thintail_library(ml_b DEPS core_a)\ntarget_link_libraries(ml_b PUBLIC shm_stream)\n");
+  tree.write("ml/b/CMakeLists.txt",
+             "thintail_library(ml_b DEPS core_a)\ntarget_link_libraries(ml_b PUBLIC shm_stream)\n");
   tree.write("adapters/c/CMakeLists.txt", "thintail_library(adapters_c DEPS strategies_fills strategies_risk)\n");
   EXPECT_EQ(link_violations(tree.root()).size(), 3u) << listed(link_violations(tree.root()));
 }
@@ -101,7 +103,8 @@ TEST(LinkDirection, a_planted_cycle_is_found) {
 
 TEST(LinkDirection, links_along_the_arrows_pass) {
   const PlantedTree tree;
-  tree.write("adapters/c/CMakeLists.txt", "# not shm_x: ml_y\nthintail_library(adapters_c DEPS strategies_fills fmt::fmt)\n");
+  tree.write("adapters/c/CMakeLists.txt",
+             "# not shm_x: ml_y\nthintail_library(adapters_c DEPS strategies_fills fmt::fmt)\n");
   tree.write("tools/d/CMakeLists.txt", "add_executable(x a.cpp)\ntarget_link_libraries(x PRIVATE ml_b adapters_c)\n");
   EXPECT_TRUE(link_violations(tree.root()).empty());
 }

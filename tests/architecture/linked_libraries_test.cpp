@@ -13,7 +13,7 @@ namespace {
 // Loading xgboost or torch costs up to a second, hundreds of megabytes and hundreds of libraries with threads of their own.
 const std::map<std::string, std::vector<std::string>>& allowed_programs() {
   static const std::map<std::string, std::vector<std::string>> kAllowed = {
-      {"libxgboost", {"thintail-train", "thintail-bench", "thintail-bench-peers"}},
+      {"libxgboost", {"thintail-train", "thintail-bench-peers"}},
       {"libtorch", {"thintail-train", "thintail-bench-peers"}},
       {"libc10", {"thintail-train", "thintail-bench-peers"}},
       {"libonnxruntime", {"thintail-bench-peers"}},

@@ -45,9 +45,17 @@ std::size_t columns(const std::string& line) {
 
 void check_lines(const std::string& file, const std::vector<std::string>& lines, Violations& found) {
   // Written in halves, as this file is checked too.
-  static const std::regex kLeftover("\\b(TO" "DO|FIX" "ME|X" "XX)\\b");
-  static const std::regex kBareSkip("GTEST_SKIP\\(\\)" "\\s*;");
-  static const std::regex kDisabled("\\bTEST(_F|_P)?\\(\\w+,\\s*DISA" "BLED_");
+  static const std::regex kLeftover(
+      "\\b(TO"
+      "DO|FIX"
+      "ME|X"
+      "XX)\\b");
+  static const std::regex kBareSkip(
+      "GTEST_SKIP\\(\\)"
+      "\\s*;");
+  static const std::regex kDisabled(
+      "\\bTEST(_F|_P)?\\(\\w+,\\s*DISA"
+      "BLED_");
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const auto& line = lines[i];
     const auto report = [&](std::string_view what) { found.push_back(fmt::format("{}:{}: {}", file, i + 1, what)); };
@@ -63,7 +71,8 @@ void check_lines(const std::string& file, const std::vector<std::string>& lines,
 
 // Names declared as std::atomic<...>, std::atomic_ref<...> or arrays of them.
 std::set<std::string> atomic_names(const std::string& text) {
-  static const std::regex kDeclared(R"(std::atomic(?:_ref)?<[^;(){}=]*>[>,\s\d\w:&*]*?\b(\w+)\s*(?:\[[^\]]*\])?\s*[{;=(,)])");
+  static const std::regex kDeclared(
+      R"(std::atomic(?:_ref)?<[^;(){}=]*>[>,\s\d\w:&*]*?\b(\w+)\s*(?:\[[^\]]*\])?\s*[{;=(,)])");
   std::set<std::string> names;
   for (std::sregex_iterator at(text.begin(), text.end(), kDeclared), end; at != end; ++at) names.insert((*at)[1].str());
   return names;
@@ -115,7 +124,8 @@ Violations tidy_violations(const fs::path& root) {
     if (is_in(file, {"tests/", "bench/"})) continue;
     const auto text = text_of(root / file);
     auto names = atomic_names(text);
-    if (has_own_header(root, file)) names.merge(atomic_names(text_of(root / (file.substr(0, file.size() - 4) + ".hpp"))));
+    if (has_own_header(root, file))
+      names.merge(atomic_names(text_of(root / (file.substr(0, file.size() - 4) + ".hpp"))));
     check_orders_are_named(file, text, names, found);
     check_orders_have_reasons(file, lines, found);
   }
@@ -147,22 +157,22 @@ TEST(Tidy, a_tidy_file_passes) {
 }
 
 TEST(Tidy, each_planted_untidiness_is_found) {
-  const std::vector<std::string> kBodies = {
+  const std::vector<std::string> bodies = {
       "\tint x;\n",
       "int x;\r\n",
       "int x; \n",
       "// " + std::string(kColumnsMax, 'x') + "\n",
-      "// TO" "DO: later\n",
-      "// FIX" "ME\n",
-      "int x;  // X" "XX\n",
-      "void t() { GTEST_SKIP()" "; }\n",
-      "TEST(A, DISA" "BLED_b) {}\n",
+      std::string("// TO") + "DO: later\n",
+      std::string("// FIX") + "ME\n",
+      std::string("int x;  // X") + "XX\n",
+      std::string("void t() { GTEST_SKIP()") + "; }\n",
+      std::string("TEST(A, DISA") + "BLED_b) {}\n",
       "std::atomic<int> count_{0};\nint read() { return count_.load(); }\n",
       "std::atomic<std::uint64_t> count_{0};\nvoid add() { count_.fetch_add(1); }\n",
       "std::array<std::atomic<std::uint64_t>, 4> words_{};\nvoid set() { words_[2].store(1); }\n",
       "std::atomic<int> a;\n\n\n\nint read() { return a.load(std::memory_order_acquire); }\n",
   };
-  for (const auto& body : kBodies) EXPECT_EQ(violations_of("shm/a/a.hpp", body).size(), 1u) << body;
+  for (const auto& body : bodies) EXPECT_EQ(violations_of("shm/a/a.hpp", body).size(), 1u) << body;
 }
 
 TEST(Tidy, a_missing_file_header_is_found) {

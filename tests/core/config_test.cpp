@@ -34,9 +34,8 @@ std::string read(const fs::path& path) {
 class ConfigFile {
  public:
   explicit ConfigFile(const std::string& text)
-      : path_(fs::temp_directory_path() /
-              fmt::format("thintail_{}_{}.toml", ::getpid(),
-                          testing::UnitTest::GetInstance()->current_test_info()->name())) {
+      : path_(fs::temp_directory_path() / fmt::format("thintail_{}_{}.toml", ::getpid(),
+                                                      testing::UnitTest::GetInstance()->current_test_info()->name())) {
     std::ofstream(path_, std::ios::binary) << text;
   }
   ~ConfigFile() { fs::remove(path_); }
@@ -178,7 +177,7 @@ struct BadValue {
 };
 
 TEST(Config, values_of_the_wrong_type_or_out_of_bounds_are_refused_with_expected_and_found) {
-  const BadValue kCases[] = {
+  const BadValue cases[] = {
       {"[core]\ninstance = 5", "core.instance"},
       {"[core]\ninstance = \"\"", "core.instance"},
       {"[core]\ninstance = \"../x\"", "core.instance"},
@@ -221,7 +220,7 @@ TEST(Config, values_of_the_wrong_type_or_out_of_bounds_are_refused_with_expected
       {"[instruments.\"XAUUSD@x\"]\ndigits = 1", "instruments.\"XAUUSD@x\".tick_size"},
       {"[instruments.\"XAUUSD@x\"]\ntick_size = 0", "instruments.\"XAUUSD@x\".tick_size"},
   };
-  for (const auto& [text, field] : kCases) {
+  for (const auto& [text, field] : cases) {
     const auto error = refusal(text);
     EXPECT_EQ(error.code, ErrorCode::config_bad_value) << text << ": " << error.message();
     EXPECT_EQ(error.field, field) << text;
@@ -366,9 +365,8 @@ void expect_same_decisions(const Settings& a, const Settings& b) {
   EXPECT_EQ(a.venue.latency_us, b.venue.latency_us);
   EXPECT_EQ(a.venue.commission_per_million_e9, b.venue.commission_per_million_e9);
   const auto same = [](const auto& left, const auto& right, const auto& equal) {
-    return std::ranges::equal(left, right, [&](const auto& x, const auto& y) {
-      return x.first == y.first && equal(x.second, y.second);
-    });
+    return std::ranges::equal(
+        left, right, [&](const auto& x, const auto& y) { return x.first == y.first && equal(x.second, y.second); });
   };
   EXPECT_TRUE(same(a.sources, b.sources, [](const SourceSettings& x, const SourceSettings& y) {
     return x.venue == y.venue && x.clock == y.clock && x.latency_ns == y.latency_ns;

@@ -103,7 +103,7 @@ works_through_a_symbolic_link() {
 exits_as_the_program_did() { exits 7 door fails; }
 leaves_stdout_to_the_program() { MISSING=cmake door demo && [ "$(wc -l <"$work/out")" = 1 ]; }
 builds_only_what_the_command_needs() {
-  door demo && calls 'target thintail thintail-train$' && door bench && calls 'target thintail thintail-train thintail-bench$'
+  door demo && calls 'target thintail thintail-train$' && door bench && calls 'target thintail thintail-train thintail-bench-peers$'
 }
 second_start_neither_installs_nor_configures() {
   door demo && calls 'cmake --preset' && : >"$work/calls" && door demo && ! calls 'apt-get' && ! calls 'cmake --preset'

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// TreeEnsemble against a plain walk of the same JSON, bit for bit. Parity with XGBoost itself: tests/tools/train_self_check_test.sh.
+// TreeEnsemble against a plain walk of the same JSON, bit for bit. tests/tools/train_self_check_test.sh holds it against
+// XGBoost itself.
 #include "ml/models/tree_ensemble.hpp"
 
 #include <gtest/gtest.h>

@@ -213,7 +213,8 @@ TEST(XgboostJson, refuses_leaves_that_are_not_finite) {
 }
 
 TEST(XgboostJson, reads_floats_from_their_digits_without_a_detour_through_double) {
-  // The decimal lies just above the midpoint of 1 and the float after it. As a double it rounds to the midpoint, which ties to 1.
+  // The decimal lies just above the midpoint of 1 and the float after it. As a double it rounds to the midpoint,
+  // which ties to 1.
   const auto trees = read(with_root_threshold("1.000000059604644775390625000001", 0));
   ASSERT_TRUE(trees) << trees.error().message();
   EXPECT_EQ(trees->nodes[trees->roots[1]].value, std::nextafter(1.0F, 2.0F));

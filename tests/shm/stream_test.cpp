@@ -59,7 +59,8 @@ void append_range(auto& writer, std::uint64_t first, std::uint64_t last) {
 TEST(Stream, capacity_is_a_power_of_two_of_at_least_1024) {
   EXPECT_TRUE(Stream::is_capacity(1024));
   EXPECT_TRUE(Stream::is_capacity(std::uint64_t{1} << 20));
-  for (const std::uint64_t slots : {std::uint64_t{0}, std::uint64_t{512}, std::uint64_t{1025}, std::uint64_t{1} << 33}) {
+  for (const std::uint64_t slots :
+       {std::uint64_t{0}, std::uint64_t{512}, std::uint64_t{1025}, std::uint64_t{1} << 33}) {
     EXPECT_FALSE(Stream::is_capacity(slots)) << slots;
   }
 }
@@ -237,6 +238,18 @@ TEST(Stream, a_cell_left_invalid_by_a_dead_writer_reads_as_nothing) {
   EXPECT_EQ(observer.lapped_total(), 0u);
 }
 
+TEST(Stream, an_event_that_a_dead_writer_was_overwriting_counts_as_missed_at_once) {
+  const Ring ring;
+  StreamWriter writer(*ring);
+  append_range(writer, 1, kSlots);
+  std::memset(static_cast<void*>(ring->cells() + 1), 0, 8);  // killed between W1 and W2 of sequence 1,025
+  auto observer = Observer::from_sequence(*ring, 1);
+  Event out;
+  EXPECT_EQ(observer.next(out), Observed::lapped);
+  EXPECT_GE(observer.missed(), 1u);
+  EXPECT_EQ(observer.next(out), Observed::event);
+}
+
 TEST(Stream, an_event_published_without_its_head_is_still_found) {
   const Ring ring;
   StreamWriter writer(*ring);
@@ -244,7 +257,8 @@ TEST(Stream, an_event_published_without_its_head_is_still_found) {
   ring->set_head(2 * kSlots - 1);  // killed between W2 and H1
   auto observer = Observer::from_oldest(*ring);
   Event out;
-  while (observer.next(out) == Observed::event) {}
+  while (observer.next(out) == Observed::event) {
+  }
   EXPECT_EQ(observer.lapped_total(), 0u);
   EXPECT_EQ(out.sequence, 2 * kSlots);
 }

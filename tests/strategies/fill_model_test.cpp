@@ -141,13 +141,13 @@ TEST(FillModel, commission_is_rounded_up_from_the_exact_product) {
   };
   for (const Row row : {
            Row{1'300 * kE9, 10 * kE9, 25 * kE9, 325'000'000},         // 13,000 at 25 a million: 0.325
-           Row{1, 1, 1, 1},                                           // the smallest notional costs the smallest unit
-           Row{kE9, kE9, 1'000'000, 1},                               // exactly one unit
-           Row{kE9, kE9, 1'000'001, 2},                               // and a millionth more: two
-           Row{kE9 + 1, kE9, 1'000'000, 2},                           // a notional 1e-9 above it
+           Row{1, 1, 1, 1},  // the smallest notional costs the smallest unit
+           Row{kE9, kE9, 1'000'000, 1},  // exactly one unit
+           Row{kE9, kE9, 1'000'001, 2},  // and a millionth more: two
+           Row{kE9 + 1, kE9, 1'000'000, 2},  // a notional 1e-9 above it
            Row{1'300 * kE9, 10 * kE9, 0, 0},
            Row{100'000 * kE9, 1'000'000 * kE9, 25 * kE9, 2'500'000 * kE9},  // beyond 128 bits if multiplied outright
-           Row{kNever, kNever, 1'000'000 * kE9, kNever},              // what no i64 holds is the largest one
+           Row{kNever, kNever, 1'000'000 * kE9, kNever},  // what no i64 holds is the largest one
        }) {
     FillModel venue({0, row.rate_e9}, 1);
     venue.on_tick(0, Tick{row.price_e9, row.price_e9, 0, 0, 0, 0});

@@ -169,8 +169,7 @@ TEST(Holding, a_position_goes_through_its_event_and_on_as_if_never_stored) {
   Holding stored;
   for (int n = 0; n < 10'000; ++n) {
     const Deal deal{random() % 2 == 0 ? Side::buy : Side::sell, static_cast<std::int64_t>(random() % (3'000 * kE9) + 1),
-                    static_cast<std::int64_t>(random() % (50 * kE9) + 1),
-                    static_cast<std::int64_t>(random() % kE9)};
+                    static_cast<std::int64_t>(random() % (50 * kE9) + 1), static_cast<std::int64_t>(random() % kE9)};
     ASSERT_TRUE(book(straight, deal));
     ASSERT_TRUE(book(stored, deal));
     Holding next;

@@ -118,10 +118,10 @@ TEST(Preamble, every_continued_event_is_followed_by_its_continuations) {
 }
 
 TEST(PreambleReader, leaves_the_first_event_that_is_no_preamble_to_the_caller) {
-  for (const Event& other :
-       {test::tick_at(0, kE9, kE9), Event::make(0, kNoInstrument, Timer{}), Event::make(0, 0, Position{}),
-        Event::make(0, 0, Bar{}, kFlagOutput), Event::make(0, kNoInstrument, Session{SessionState::stopping, 0, 7, 0, {}}),
-        Event::make(0, kNoInstrument, Session{SessionState::started, 0, 8, 0, {}})}) {
+  for (const Event& other : {test::tick_at(0, kE9, kE9), Event::make(0, kNoInstrument, Timer{}),
+                             Event::make(0, 0, Position{}), Event::make(0, 0, Bar{}, kFlagOutput),
+                             Event::make(0, kNoInstrument, Session{SessionState::stopping, 0, 7, 0, {}}),
+                             Event::make(0, kNoInstrument, Session{SessionState::started, 0, 8, 0, {}})}) {
     PreambleReader reader;
     for (const Event& event : to_events(sample(10), 0, 0)) ASSERT_TRUE(reader.take(event));
     EXPECT_FALSE(reader.take(other));
@@ -139,7 +139,8 @@ TEST(PreambleReader, a_part_that_is_missing_is_named) {
 TEST(PreambleReader, a_text_cut_short_is_refused) {
   expect_refused([](auto& events) { events.erase(events.begin() + 2); }, "text");
   expect_refused([](auto& events) { events.resize(index_of(events, EventType::continuation, 2)); }, "text");
-  expect_refused([](auto& events) { events.erase(events.begin() + 4); }, "text");  // another event where the rest should be
+  expect_refused([](auto& events) { events.erase(events.begin() + 4); },
+                 "text");  // another event where the rest should be
   // The last instrument's name is missing: fewer instruments than were journaled would be silently wrong.
   expect_refused(
       [](auto& events) {
@@ -166,8 +167,8 @@ TEST(PreambleReader, a_text_that_is_not_the_one_hashed_is_refused) {
 
 TEST(PreambleReader, instruments_out_of_order_are_refused) {
   for (const std::uint32_t id : {0u, 2u, 4'000'000'000u, kNoInstrument}) {
-    expect_refused(
-        [id](auto& events) { events[index_of(events, EventType::instrument, 1)].instrument = id; }, "instrument");
+    expect_refused([id](auto& events) { events[index_of(events, EventType::instrument, 1)].instrument = id; },
+                   "instrument");
   }
 }
 

@@ -191,8 +191,9 @@ TEST(RiskGate, no_extreme_of_any_quantity_or_time_passes) {
       EXPECT_FALSE(desk.judge(side, extreme).passed());
       for (int field = 0; field < 3; ++field) {
         desk.exposure = {};
-        (field == 0 ? desk.exposure.position_e9 : field == 1 ? desk.exposure.working_buy_e9
-                                                             : desk.exposure.working_sell_e9) = side == Side::buy ? kMax : kMin + 1;
+        (field == 0   ? desk.exposure.position_e9
+         : field == 1 ? desk.exposure.working_buy_e9
+                      : desk.exposure.working_sell_e9) = side == Side::buy ? kMax : kMin + 1;
         const std::int64_t working_e9 = field == 1 ? desk.exposure.working_buy_e9 : desk.exposure.working_sell_e9;
         const bool is_on_other_side = field == 0 ? false : (field == 1) != (side == Side::buy);
         if (field != 0 && (is_on_other_side || working_e9 < 0)) continue;
@@ -291,8 +292,8 @@ class Checker {
  public:
   explicit Checker(const std::vector<RiskLimits>& rows) : rows_(rows), sent_ns_(rows.size()) {}
 
-  std::set<RiskRule> broken(const OrderRequest& order, const Exposure& exposure, const Quote& quote, std::int64_t now_ns,
-                            const State& state) const {
+  std::set<RiskRule> broken(const OrderRequest& order, const Exposure& exposure, const Quote& quote,
+                            std::int64_t now_ns, const State& state) const {
     std::set<RiskRule> out;
     const auto require = [&](bool holds, RiskRule rule) {
       if (!holds) out.insert(rule);
@@ -308,7 +309,8 @@ class Checker {
         const i128 before = static_cast<i128>(exposure.position_e9) + (buys_fill ? exposure.working_buy_e9 : 0) -
                             (sells_fill ? exposure.working_sell_e9 : 0);
         const i128 after = before + step;
-        only_closes = only_closes && (before > 0 ? after >= 0 && after < before : before < 0 && after <= 0 && after > before);
+        only_closes =
+            only_closes && (before > 0 ? after >= 0 && after < before : before < 0 && after <= 0 && after > before);
         worst = std::max(worst, order.side == Side::buy ? after : -after);
       }
     }
@@ -316,7 +318,8 @@ class Checker {
     require(!state.killed, kill_latched);
     require(only_closes || !state.paused, RiskRule::paused);
     require(only_closes || !state.lagging, journal_lagging);
-    const bool has_limits = row.max_order_quantity && row.max_position && row.max_quote_age_ms && row.max_orders_per_second;
+    const bool has_limits =
+        row.max_order_quantity && row.max_position && row.max_quote_age_ms && row.max_orders_per_second;
     require(has_limits, no_limit);
     require(quote.bid_e9 > 0 && quote.ask_e9 > 0, no_quote);
     require(only_closes || quote.ask_e9 >= quote.bid_e9, crossed_quote);
@@ -396,18 +399,21 @@ Tally compare(const std::vector<RiskLimits>& enforced, std::uint64_t orders) {
     const OrderRequest order{static_cast<InstrumentId>(random() % 20 == 0 ? random() % 5 : random() % 2),
                              one_in(2) ? Side::buy : Side::sell, near(10 * kE9), 1};
     Exposure exposure{near(25 * kE9), one_in(3) ? near(10 * kE9) : 0, one_in(3) ? near(10 * kE9) : 0};
-    if (one_in(2)) exposure.position_e9 = static_cast<std::int64_t>(0 - static_cast<std::uint64_t>(exposure.position_e9));
+    if (one_in(2))
+      exposure.position_e9 = static_cast<std::int64_t>(0 - static_cast<std::uint64_t>(exposure.position_e9));
     exposure.working_buy_e9 = std::max<std::int64_t>(exposure.working_buy_e9, 0);
     exposure.working_sell_e9 = std::max<std::int64_t>(exposure.working_sell_e9, 0);
     if (order.instrument < 2 && order.quantity_e9 > 0 && order.quantity_e9 <= 10 * kE9 && one_in(10)) {
       // Right at the position limit, where the whole sum counts.
-      const std::int64_t held_e9 = rows[order.instrument].max_position->e9 + near(0) - order.quantity_e9;
-      exposure.position_e9 = order.side == Side::buy ? held_e9 - exposure.working_buy_e9 % kE9
-                                                     : exposure.working_sell_e9 % kE9 - held_e9;
+      const std::int64_t offset_e9 = (static_cast<std::int64_t>(random() % 3) - 1) * 1'000;
+      const std::int64_t held_e9 = rows[order.instrument].max_position->e9 + offset_e9 - order.quantity_e9;
+      exposure.position_e9 =
+          order.side == Side::buy ? held_e9 - exposure.working_buy_e9 % kE9 : exposure.working_sell_e9 % kE9 - held_e9;
       exposure.working_buy_e9 %= kE9;
       exposure.working_sell_e9 %= kE9;
     }
-    Quote quote{1'300 * kE9, 1'300 * kE9 + kE9 / 4, now_ns - near(2 * kSecondNs) * (one_in(100) ? 1'000 : 1) / 1'000};
+    const i128 age_ns = static_cast<i128>(near(2 * kSecondNs)) * (one_in(100) ? 1'000 : 1) / 1'000;
+    Quote quote{1'300 * kE9, 1'300 * kE9 + kE9 / 4, saturated(now_ns - age_ns)};
     if (one_in(4)) quote.time_ns = now_ns - 2 * kSecondNs + static_cast<std::int64_t>(random() % 3) - 1;
     if (one_in(20)) std::swap(quote.bid_e9, quote.ask_e9);
     if (one_in(50)) quote.ask_e9 = quote.bid_e9;
@@ -430,7 +436,8 @@ TEST(RiskGateChecker, agrees_on_every_random_order) {
   const Tally tally = compare(checked_rows(), orders);
   EXPECT_EQ(tally.disagreements, 0u);
   EXPECT_GT(tally.passed, orders / 50) << "a gate that passes nothing agrees too easily";
-  EXPECT_EQ(tally.refused_by.size(), kRiskRuleCount - 1) << "every rule but open_orders, which is the pipeline's, was met";
+  EXPECT_EQ(tally.refused_by.size(), kRiskRuleCount - 1)
+      << "every rule but open_orders, which is the pipeline's, was met";
 }
 
 TEST(RiskGateChecker, notices_a_gate_that_is_one_too_generous_in_any_limit) {

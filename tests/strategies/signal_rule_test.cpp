@@ -29,11 +29,21 @@ TEST(SignalRule, enters_at_the_entry_multiple_and_leaves_at_the_exit_multiple) {
   using enum SignalReason;
   // Entry at 2 costs of 1.5, exit at half of one: 3 and 0.75.
   for (const Row& row : {
-           Row{3.0f, 1.5f, 0, 1, enter},      Row{2.999f, 1.5f, 0, 0, hold},    Row{-3.0f, 1.5f, 0, -1, enter},
-           Row{-2.999f, 1.5f, 0, 0, hold},    Row{0.76f, 1.5f, 1, 1, hold},     Row{0.75f, 1.5f, 1, 0, exit},
-           Row{-0.75f, 1.5f, 1, 0, exit},     Row{-2.999f, 1.5f, 1, 0, exit},   Row{-3.0f, 1.5f, 1, -1, reverse},
-           Row{-0.76f, 1.5f, -1, -1, hold},   Row{-0.75f, 1.5f, -1, 0, exit},   Row{2.999f, 1.5f, -1, 0, exit},
-           Row{3.0f, 1.5f, -1, 1, reverse},   Row{50.0f, 1.5f, 1, 1, hold},     Row{-50.0f, 1.5f, -1, -1, hold},
+           Row{3.0f, 1.5f, 0, 1, enter},
+           Row{2.999f, 1.5f, 0, 0, hold},
+           Row{-3.0f, 1.5f, 0, -1, enter},
+           Row{-2.999f, 1.5f, 0, 0, hold},
+           Row{0.76f, 1.5f, 1, 1, hold},
+           Row{0.75f, 1.5f, 1, 0, exit},
+           Row{-0.75f, 1.5f, 1, 0, exit},
+           Row{-2.999f, 1.5f, 1, 0, exit},
+           Row{-3.0f, 1.5f, 1, -1, reverse},
+           Row{-0.76f, 1.5f, -1, -1, hold},
+           Row{-0.75f, 1.5f, -1, 0, exit},
+           Row{2.999f, 1.5f, -1, 0, exit},
+           Row{3.0f, 1.5f, -1, 1, reverse},
+           Row{50.0f, 1.5f, 1, 1, hold},
+           Row{-50.0f, 1.5f, -1, -1, hold},
        }) {
     expect(row, 2.0, 0.5);
   }
@@ -42,7 +52,8 @@ TEST(SignalRule, enters_at_the_entry_multiple_and_leaves_at_the_exit_multiple) {
 TEST(SignalRule, noise_between_exit_and_entry_never_trades) {
   for (int held = -1; held <= 1; ++held) {
     for (int i = -99; i < 100; ++i) {
-      const float along = 0.5f + 0.01f * static_cast<float>(i) * 0.49f;  // within (exit, entry) of the position's direction
+      const float along =
+          0.5f + 0.01f * static_cast<float>(i) * 0.49f;  // within (exit, entry) of the position's direction
       const float score = held == 0 ? 0.01f * static_cast<float>(i) : along * static_cast<float>(held);
       EXPECT_EQ(with_hysteresis(score, 1.0f, held, 1.0, 0.0).direction, held) << score;
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Journals for tests: a folder that goes away, events whose bytes tell their sequence, and whole files as bytes.
+// Journals for tests: events whose bytes tell their sequence, and whole files as bytes.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -18,39 +18,19 @@
 #include "adapters/journal/journal_reader.hpp"
 #include "adapters/journal/journal_writer.hpp"
 #include "core/event/payloads.hpp"
+#include "tests/support/temp_folder.hpp"
 
 namespace thintail::test {
 
-class TempFolder {
- public:
-  explicit TempFolder(const std::filesystem::path& root = std::filesystem::temp_directory_path()) {
-    std::string name = (root / "thintail-test-XXXXXX").string();
-    if (::mkdtemp(name.data()) != nullptr) path_ = name;
-  }
-  ~TempFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-
-  std::string path() const { return path_.string(); }
-
- private:
-  std::filesystem::path path_;
-};
-
-// For thousands of small files: a disk would spend its time syncing them.
-inline constexpr const char* kMemoryFolder = "/dev/shm";
-
 inline Event numbered_event(std::uint64_t sequence) {
   const auto number = static_cast<std::int64_t>(sequence);
-  Event event = Event::make(number * 1'000, 7, Tick{.bid_e9 = number,
-                                                    .ask_e9 = ~number,
-                                                    .bid_size = 1.5F,
-                                                    .ask_size = 2.5F,
-                                                    .venue_ns = number * 999,
-                                                    .source_sequence = sequence * 0x9e37'79b9'7f4a'7c15});
+  Event event = Event::make(number * 1'000, 7,
+                            Tick{.bid_e9 = number,
+                                 .ask_e9 = ~number,
+                                 .bid_size = 1.5F,
+                                 .ask_size = 2.5F,
+                                 .venue_ns = number * 999,
+                                 .source_sequence = sequence * 0x9e37'79b9'7f4a'7c15});
   event.sequence = sequence;
   return event;
 }
@@ -61,9 +41,7 @@ inline std::vector<Event> numbered_events(std::uint64_t first, std::size_t count
   return events;
 }
 
-inline bool same_bytes(const Event& a, const Event& b) {
-  return std::memcmp(&a, &b, sizeof(Event)) == 0;
-}
+inline bool same_bytes(const Event& a, const Event& b) { return std::memcmp(&a, &b, sizeof(Event)) == 0; }
 
 // A journal with a block, made durable by itself, for each of `blocks`; closed in good order. Returns its path.
 inline std::string write_journal(const JournalOptions& options, const std::vector<std::size_t>& blocks) {

@@ -81,13 +81,14 @@ inline Settings trading_settings(StrategyKind kind = StrategyKind::fade_last_mov
 }
 
 // A random walk with what real feeds do: bursts at one time, silences longer than a bar, crossed and locked quotes, late venue stamps.
-inline std::vector<Event> random_ticks(std::uint64_t seed, std::size_t count, std::uint32_t instruments = 1) {
+inline std::vector<Event> random_ticks(std::uint64_t seed, std::size_t count, std::uint32_t instruments = 1,
+                                       std::int64_t start_ns = kNoonNs) {
   std::mt19937_64 random(seed);
   const auto below = [&](std::uint64_t bound) { return static_cast<std::int64_t>(random() % bound); };
   std::vector<std::int64_t> bids_e9(instruments, 1'300 * kE9);
   std::vector<Event> events;
   events.reserve(count);
-  std::int64_t time_ns = kNoonNs + below(1'000'000'000);
+  std::int64_t time_ns = start_ns + below(1'000'000'000);
   for (std::size_t i = 0; i < count; ++i) {
     const auto kind = below(1'000);
     if (kind < 2) {
@@ -117,8 +118,8 @@ template <EventSource Source>
 RecordedRun record(Source& source, const Settings& settings, const InstrumentTable& instruments,
                    const BacktestOptions& options = {}) {
   RecordedRun run;
-  run.result = run_backtest(source, settings, instruments, options,
-                            [&](const Event& event) { run.events.push_back(event); });
+  run.result =
+      run_backtest(source, settings, instruments, options, [&](const Event& event) { run.events.push_back(event); });
   return run;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// XGBoost models made up for tests, and the control that evaluates them: a plain walk over the parsed JSON that asks for NaN by name.
-// It shares no line with ml/models.
+// XGBoost models made up for tests, and the control that evaluates them: a plain walk over the parsed JSON that asks
+// for NaN by name. It shares no line with ml/models.
 #pragma once
 
 #include <cmath>

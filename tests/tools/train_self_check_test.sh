@@ -56,7 +56,8 @@ grep -q '^feature_set = "core-32"$' "$work/a.features.toml" || {
 # Real ticks, where there are any.
 gold=${THINTAIL_DATA:-../shared/data}/ticks/oanda_xauusd_tick_20140501.csv.zst
 if [ -e "$gold" ]; then
-  expect 0 real_ticks_can_be_trained_on "$train" --ticks "$gold" --rounds 8 --depth 4 --rows 5000 --out "$work/gold.json"
+  expect 0 real_ticks_can_be_trained_on \
+    "$train" --ticks "$gold" --rounds 8 --depth 4 --rows 5000 --out "$work/gold.json"
   says "margins equal to XGBoost's bit for bit" real_ticks_can_be_trained_on
   says 'of the following span' real_ticks_can_be_trained_on
 elif [ -n "${THINTAIL_REQUIRE_DATA:-}" ]; then

@@ -8,14 +8,15 @@
 
 #include "adapters/journal/journal_stage.hpp"
 #include "adapters/venues/paper_venue.hpp"
+#include "core/log/log.hpp"
 #include "core/thread/affinity.hpp"
 #include "core/thread/worker.hpp"
 #include "shm/segment/process_identity.hpp"
 #include "shm/stream/gated_reader.hpp"
-#include "shm/stream/observer.hpp"
 #include "strategies/backtest/backtest.hpp"
 #include "strategies/pipeline/live_driver.hpp"
 #include "tools/daemon/events_sink.hpp"
+#include "tools/daemon/live_ticks.hpp"
 
 namespace thintail {
 namespace {
@@ -81,26 +82,16 @@ class HealthNote {
 
 using CoreProbe = StageProbe<Histogram>;
 
-// Ticks as a live engine takes them: a lossy observer, since a slow engine must never hold a live feed back. What it missed becomes one Gap.
-class LiveTicks {
+// Raises a flag when a thread leaves its work, by whatever way: others wait for it.
+class RaiseAtEnd {
  public:
-  LiveTicks(const shm::Stream& ticks, const EngineClock& clock)
-      : observer_(shm::Observer::from_sequence(ticks, ticks.first_sequence())), clock_(&clock) {}
-
-  TT_HOT bool poll(Event& out) noexcept {
-    switch (observer_.next(out)) {
-      case shm::Observed::nothing: return false;
-      case shm::Observed::event: return true;
-      case shm::Observed::lapped: break;
-    }
-    out = Event::make(clock_->now_ns(), kNoInstrument,
-                      Gap{observer_.missed(), observer_.next_sequence() - observer_.missed(), {}});
-    return true;
-  }
+  explicit RaiseAtEnd(std::atomic<bool>& flag) noexcept : flag_(&flag) {}
+  ~RaiseAtEnd() { flag_->store(true, std::memory_order_release); }  // E1: after the last append; pairs E2
+  RaiseAtEnd(const RaiseAtEnd&) = delete;
+  RaiseAtEnd& operator=(const RaiseAtEnd&) = delete;
 
  private:
-  shm::Observer observer_;
-  const EngineClock* clock_;
+  std::atomic<bool>* flag_;
 };
 
 }  // namespace
@@ -126,6 +117,7 @@ struct Daemon::Impl {
   std::optional<RingStamps> stamps;
   std::vector<std::unique_ptr<Worker>> workers;
   std::vector<std::string> notes;
+  std::optional<Error> lost_segment;  // the owning thread's
 
   bool is_inline() const noexcept {
     return options.settings.core.topology == Topology::in_line && !options.is_live;
@@ -188,16 +180,24 @@ Result<void> Daemon::Impl::prepare() {
   const int hot_threads = 1 + !is_inline() + options.is_live;
   wait = resolve_wait(settings.core.wait, hot_threads + 1, cpu_count());
   for (const std::string& note : core->segment().notes()) notes.push_back(note);
+  if (!clock.kernel_uses_tsc()) {
+    notes.push_back("the kernel's clocksource is not tsc: a hypervisor may move us to a host of another rate, and latencies with it");
+  }
+  for (const auto& [name, position] : carried.positions) {
+    if (!options.instruments->find(name)) {
+      notes.push_back(fmt::format("{} of {} is held, but no such instrument is configured: the position is carried no further",
+                                  format_decimal_e9(position.quantity_e9), name));
+    }
+  }
   return core->publish();
 }
 
 CoreProbe Daemon::Impl::probe() {
   const auto stage = [&](shm::Stage name) { return &(*core)->stage(name); };
-  // The order of strategies/pipeline's Stage. Its `total` of every tick is what "tick_to_intent" means here; ticks that end in an intent
-  // are counted with it.
+  // In the order of strategies/pipeline's Stage, whose `total` is "tick_to_intent" here.
   return CoreProbe({stage(shm::Stage::append), stage(shm::Stage::features), stage(shm::Stage::model),
                     stage(shm::Stage::decide), stage(shm::Stage::tick_to_intent)},
-                   stage(shm::Stage::venue), clock);
+                   stage(shm::Stage::tick_with_intent), clock);
 }
 
 std::vector<Event> Daemon::Impl::preamble() const {
@@ -215,6 +215,7 @@ void Daemon::Impl::store_progress(const EventsSink& sink, shm::RunPhase phase, s
 }
 
 void Daemon::Impl::run_feed(Waiter& waiter, HealthNote& health) {
+  const RaiseAtEnd ended(feed_ended);
   shm::StreamWriter ticks(*(*core)->ticks);
   Event tick;
   bool have_tick = false;
@@ -234,7 +235,6 @@ void Daemon::Impl::run_feed(Waiter& waiter, HealthNote& health) {
     health.turn(work);
     waiter.idle(work);
   }
-  feed_ended.store(true, std::memory_order_release);  // E1: after the last append; pairs E2
 }
 
 template <class Source>
@@ -263,11 +263,12 @@ void Daemon::Impl::run_simulated(Source& source, Waiter& waiter, HealthNote& hea
     health.turn(work);
     waiter.idle(work);
   }
-  driver.finish();
+  if (!stop_all.requested()) driver.finish();
   store_progress(sink, shm::RunPhase::done, first_ns, driver.last_ns());
 }
 
 void Daemon::Impl::run_simulated_engine(Waiter& waiter, HealthNote& health) {
+  const RaiseAtEnd ended(engine_ended);
   struct Ring {  // the ticks stream, timing what the ring itself takes
     shm::GatedReader reader;
     Impl* owner;
@@ -290,10 +291,10 @@ void Daemon::Impl::run_simulated_engine(Waiter& waiter, HealthNote& health) {
     Ring source{shm::GatedReader(*(*core)->ticks, *ticks_gate), this};
     run_simulated(source, waiter, health);
   }
-  engine_ended.store(true, std::memory_order_release);  // N1: after the last append; pairs N2
 }
 
 void Daemon::Impl::run_live_engine(Waiter& waiter, HealthNote& health) {
+  const RaiseAtEnd ended(engine_ended);
   shm::StreamWriter intents(*(*core)->venue);
   EventsSink sink(*core, stop_all, &intents);
   LiveTicks ticks(*(*core)->ticks, clock);
@@ -312,7 +313,6 @@ void Daemon::Impl::run_live_engine(Waiter& waiter, HealthNote& health) {
   Event stopping = Event::make(clock.now_ns(), kNoInstrument, Session{SessionState::stopping, 0, carried.epoch, 0, {}});
   driver.take(stopping);
   store_progress(sink, shm::RunPhase::done, first_ns, driver.last_ns());
-  engine_ended.store(true, std::memory_order_release);  // N1: after the last append; pairs N2
 }
 
 void Daemon::Impl::run_venue(Waiter& waiter, HealthNote& health) {
@@ -320,7 +320,7 @@ void Daemon::Impl::run_venue(Waiter& waiter, HealthNote& health) {
   shm::GatedReader intents(*(*core)->venue, *venue_gate);
   shm::StreamWriter answers(*(*core)->reports);
   PaperVenue venue(fill_model_settings(options.settings.venue), options.instruments->size(), ticks, intents, answers);
-  while (!stop_all.requested() && !engine_ended.load(std::memory_order_acquire)) {  // N2: pairs N1
+  while (!stop_all.requested() && !engine_ended.load(std::memory_order_acquire)) {  // E2: pairs E1
     const std::uint32_t work = venue.do_work(clock.now_ns());
     health.turn(work);
     waiter.idle(work);
@@ -330,23 +330,35 @@ void Daemon::Impl::run_venue(Waiter& waiter, HealthNote& health) {
 void Daemon::Impl::run_journal(Waiter& waiter, HealthNote& health) {
   shm::GatedReader reader(*(*core)->events, *journal_gate);
   JournalStage stage(reader, *journal, [this](std::uint64_t sequence) noexcept { (*core)->run->set_durable(sequence); });
-  while (!stop_all.requested()) {
-    const bool no_more = engine_ended.load(std::memory_order_acquire);  // N2: pairs N1
+  bool refused = false;
+  // After a failure elsewhere too it goes on to the engine's end: whatever was published is worth keeping.
+  while (true) {
+    const bool no_more = engine_ended.load(std::memory_order_acquire);  // E2: pairs E1
     const std::uint32_t work = stage.do_work();
     if (work == 0 && no_more && reader.peek() == nullptr) break;
+    if (refused != journal->error().has_value()) {
+      refused = !refused;
+      if (refused) {
+        log::error("{}; events wait in memory until the disk takes them", journal->error()->message());
+      } else {
+        log::info("the journal's disk takes writes again");
+      }
+    }
+    // A disk that refuses writes holds the engine back, but not the end: what it did not take stays in the segment, and the next start
+    // moves it.
+    if (refused && (stop_input.requested() || stop_all.requested())) break;
     health.turn(work);
     waiter.idle(work);
   }
-  // Even after a failure elsewhere: whatever was published is worth keeping.
-  while (reader.peek() != nullptr && !journal->error()) stage.do_work();
-  if (const auto closed = journal->close(); !closed) stop_all.trip("journal", closed.error().message());
+  const Result<void> closed = journal->error() ? fail(*journal->error()) : journal->close();
+  if (!closed) stop_all.trip("journal", closed.error().message());
   (*core)->run->set_durable(journal->durable_sequence());
 }
 
 void Daemon::Impl::run_report(Waiter& waiter, HealthNote& health) {
   shm::GatedReader reader(*(*core)->events, *report_gate);
   while (!stop_all.requested()) {
-    const bool no_more = engine_ended.load(std::memory_order_acquire);  // N2: pairs N1
+    const bool no_more = engine_ended.load(std::memory_order_acquire);  // E2: pairs E1
     const auto batch = reader.peek_batch(256);
     for (const Event& event : batch) options.on_event(event);
     if (!batch.empty()) reader.advance(batch.size());
@@ -402,7 +414,14 @@ void Daemon::start() {
 void Daemon::keep_alive() noexcept {
   impl_->core->segment().heartbeat(impl_->clock.now_ns());
   if (!impl_->core->segment().is_current()) {
-    impl_->stop_all.trip("segment", "its name no longer leads to it: it was removed or replaced while running");
+    if (!impl_->lost_segment) {
+      impl_->lost_segment = Error{.code = ErrorCode::shm_lost,
+                                  .doing = "keeping the segment alive",
+                                  .file = impl_->core->segment().path(),
+                                  .expected = "its name to lead to it",
+                                  .found = "another file or none"};
+    }
+    impl_->stop_all.trip("segment", impl_->lost_segment->message());
   }
 }
 
@@ -415,6 +434,8 @@ void Daemon::request_stop() noexcept { impl_->stop_input.request(); }
 Result<void> Daemon::join() {
   for (const auto& worker : impl_->workers) worker->join();
   impl_->core->segment().heartbeat(impl_->clock.now_ns());
+  if (impl_->lost_segment) return fail(*impl_->lost_segment);
+  if (impl_->journal && impl_->journal->error()) return fail(*impl_->journal->error());
   if (impl_->stop_all.failed()) {
     return fail({.code = ErrorCode::internal, .doing = "running the daemon", .found = impl_->stop_all.failure()});
   }

@@ -4,8 +4,12 @@
 //   threads  the engine's
 #pragma once
 
-#include "core/event/quote.hpp"
+#include <vector>
+
+#include "core/event/payloads.hpp"
 #include "core/thread/stop.hpp"
+#include "core/thread/wait.hpp"
+#include "core/thread/wait.hpp"
 #include "shm/segment/core_segment.hpp"
 #include "shm/stream/stream_writer.hpp"
 
@@ -15,9 +19,10 @@ class EventsSink {
  public:
   // `venue`: where intents are copied once they stand in the stream; null in simulated time.
   EventsSink(shm::CoreSegment& core, const StopFlag& stop, shm::StreamWriter* venue) noexcept
-      : core_(&core), stop_(&stop), writer_(*core->events), venue_(venue) {}
+      : core_(&core), stop_(&stop), writer_(*core->events), venue_(venue), quotes_seen_(core->quotes->rows()) {}
 
   TT_HOT std::uint64_t append(Event& event) noexcept {
+    if (cut_off_) [[unlikely]] return 0;
     std::uint64_t sequence = writer_.append(event);
     if (sequence == 0) [[unlikely]] sequence = append_when_free(event);
     switch (event.type) {
@@ -39,21 +44,25 @@ class EventsSink {
   std::uint64_t ticks() const noexcept { return ticks_; }
 
  private:
-  // In simulated time one step may append more than there is room for (a weekend of timers): the readers catch up while we wait.
+  // In simulated time one step may append more than there is room for (a weekend of timers): the readers catch up while we wait. Where
+  // the daemon stops before they have, the stream ends here: with a hole in it, nothing after it could be replayed.
   TT_COLD std::uint64_t append_when_free(Event& event) noexcept {
     std::uint64_t sequence = 0;
     YieldWait wait;
-    while ((sequence = writer_.append(event)) == 0 && !stop_->failed()) wait.idle(0);
+    while ((sequence = writer_.append(event)) == 0 && !stop_->requested()) wait.idle(0);
+    cut_off_ = sequence == 0;
     return sequence;
   }
 
   TT_HOT void store_quote(const Event& event) noexcept {
     const auto tick = event.as<Tick>();
     ++ticks_;
+    if (event.instrument >= quotes_seen_.size()) [[unlikely]] return;  // a feed's defect; the pipeline passes over it too
     auto& cell = (*(*core_)->quotes)[event.instrument];
     const std::uint32_t flags = (tick.ask_e9 < tick.bid_e9 ? shm::kQuoteCrossed : 0u) |
                                 ((event.flags & kFlagSimulated) != 0 ? shm::kQuoteSimulated : 0u);
-    cell.store({event.instrument, flags, tick.bid_e9, tick.ask_e9, event.time_ns, tick.venue_ns, tick.source_sequence});
+    cell.store({event.instrument, flags, tick.bid_e9, tick.ask_e9, event.time_ns, tick.venue_ns,
+                ++quotes_seen_[event.instrument]});
   }
 
   void store_position(const Event& event) noexcept {
@@ -67,7 +76,9 @@ class EventsSink {
   const StopFlag* stop_;
   shm::StreamWriter writer_;
   shm::StreamWriter* venue_;
+  std::vector<std::uint64_t> quotes_seen_;  // ticks by instrument
   std::uint64_t ticks_ = 0;
+  bool cut_off_ = false;
 };
 
 }  // namespace thintail

@@ -2,6 +2,7 @@
 #include "tools/daemon/recovery.hpp"
 
 #include <algorithm>
+#include <ranges>
 #include <vector>
 
 #include "adapters/journal/journal_files.hpp"
@@ -31,8 +32,11 @@ Result<std::vector<Event>> events_after(const shm::Stream& events, std::uint64_t
   return tail;
 }
 
-// The positions at the end of a journal, by instrument name.
-Result<std::map<std::string, Position>> last_positions(const std::string& journal) {
+using Positions = std::map<std::string, Position>;
+
+// The positions at the end of a journal, by instrument name. Nothing where its run ended before it began: all that it had carried over
+// may not stand in it yet.
+Result<std::optional<Positions>> last_positions(const std::string& journal) {
   TT_TRY(JournalReader reader, JournalReader::open(journal));
   PreambleReader preamble;
   std::map<InstrumentId, Position> by_id;
@@ -43,14 +47,25 @@ Result<std::map<std::string, Position>> last_positions(const std::string& journa
     if (event.type == EventType::position) by_id[event.instrument] = event.as<Position>();
   }
   if (reader.error()) return fail(*reader.error());
-  std::map<std::string, Position> positions;
-  if (by_id.empty()) return positions;
+  if (in_preamble) return std::optional<Positions>();
+  Positions positions;
+  if (by_id.empty()) return std::optional(positions);
   TT_TRY(const Preamble start, std::move(preamble).finish());
   for (const auto& [id, position] : by_id) {
     const bool is_flat = position.quantity_e9 == 0 && position.realised_low == 0 && position.realised_high == 0;
     if (id < start.instruments.size() && !is_flat) positions[start.instruments[id].name()] = position;
   }
-  return positions;
+  return std::optional(std::move(positions));
+}
+
+// Those of the newest journal whose run began.
+Result<Positions> carried_positions(const Settings& settings) {
+  TT_TRY(const auto journals, list_journals(journal_folder(settings.journal.directory, settings.core.instance)));
+  for (const JournalFileName& journal : journals | std::views::reverse) {
+    TT_TRY(auto positions, last_positions(journal.path));
+    if (positions) return *std::move(positions);
+  }
+  return Positions();
 }
 
 }  // namespace
@@ -64,16 +79,22 @@ Result<Carried> take_over(const Settings& settings, const shm::WriterLock& lock)
   if (!newest) return carried;
   if (previous && previous->segment().header().epoch == newest->header.epoch) {
     TT_TRY(const std::vector<Event> tail, events_after(*(*previous)->events, newest->last_sequence));
-    if (!tail.empty()) {
+    carried.recovered_events = tail.size();
+    // With nothing to append it still cuts a torn tail off, so that readers of the folder find every older epoch whole.
+    if (!newest->closed) {
       TT_TRY(newest, append_recovered(newest->path, tail));
-      carried.recovered_events = tail.size();
     }
   } else {
-    carried.after_power_loss = !newest->closed;
+    // An older segment that is still there says that nothing was lost: the start between failed before it had published anything.
+    const bool only_failed_to_start = previous && previous->segment().header().epoch < newest->header.epoch;
+    carried.after_power_loss = !newest->closed && !only_failed_to_start;
+    if (!newest->closed) {
+      TT_TRY(newest, append_recovered(newest->path, {}));
+    }
   }
   carried.epoch = std::max(carried.epoch, newest->header.epoch + 1);
   carried.first_sequence = newest->last_sequence + 1 + (carried.after_power_loss ? kPowerLossSkip : 0);
-  TT_TRY(carried.positions, last_positions(newest->path));
+  TT_TRY(carried.positions, carried_positions(settings));
   return carried;
 }
 

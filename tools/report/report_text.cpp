@@ -130,6 +130,7 @@ std::string report_text(const ReportInput& input) {
                          duration_text(row.p50_ns), duration_text(row.p90_ns), duration_text(row.p99_ns),
                          duration_text(row.p999_ns));
     }
+    if (!input.latency_note.empty()) out += fmt::format("  {}\n", input.latency_note);
     if (input.jitter) {
       out += fmt::format("  this machine alone, spinning: {:.0f} gaps/s over 1 us, {:.0f} over 10 us, {:.0f} over 100 us, longest {}\n",
                          input.jitter->over_1us_per_s, input.jitter->over_10us_per_s, input.jitter->over_100us_per_s,

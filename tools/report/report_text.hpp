@@ -47,6 +47,7 @@ struct ReportInput {
   std::optional<FeedStats> feed;
   std::vector<BaselineRow> baselines;
   std::vector<LatencyRow> latency;
+  std::string latency_note;  // how to read them, where that is not plain
   std::optional<MachineJitter> jitter;
   std::string isa;
   Sha256Digest decision_hash{};

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// `thintail config show|check`: the settings in force, and where each came from.
+// `thintail config`: the settings in force and where each came from; every key explained.
 #include <fmt/format.h>
 
 #include "core/config/config.hpp"
 #include "core/config/demo_settings.hpp"
+#include "core/config/reference.hpp"
 #include "tools/thintail/commands.hpp"
 #include "tools/thintail/run_options.hpp"
 
@@ -32,6 +33,15 @@ void add_config(CLI::App& app, Action& chosen) {
   show_command->add_flag("--origin", arguments->origin, "Say where each setting came from");
   show_command->add_flag("--demo", arguments->demo, "Start from the demo's embedded defaults");
   arguments->run.add_config_to(*show_command);
+  auto* reference = command->add_subcommand("reference", "Print the commented thintail.toml");
+  auto markdown = std::make_shared<bool>(false);
+  reference->add_flag("--markdown", *markdown, "Print docs/configuration.md instead");
+  reference->callback([markdown, &chosen] {
+    chosen = [markdown]() -> Result<ExitCode> {
+      fmt::print("{}", *markdown ? reference_markdown() : reference_toml());
+      return ExitCode::ok;
+    };
+  });
   show_command->callback([arguments, &chosen] { chosen = [arguments] { return show_config(*arguments); }; });
 }
 

@@ -25,11 +25,14 @@ double seconds_now() {
 
 Result<std::unique_ptr<DaemonFeed>> DaemonFeed::open(const TickSourceOptions& options, const std::string& speed,
                                                      std::int64_t from_ns, InstrumentTable& instruments) {
+  TT_TRY(const Pace pace, Pace::parse(speed));
   TT_TRY(TickSource source, TickSource::open(options, instruments));
-  std::unique_ptr<DaemonFeed> feed(new DaemonFeed(std::move(source), from_ns));
-  TT_TRY(auto paced, PacedSource<TickSource>::create(feed->source_, speed));
-  feed->paced_.emplace(std::move(paced));
-  return feed;
+  return std::unique_ptr<DaemonFeed>(new DaemonFeed(std::move(source), pace, from_ns));
+}
+
+void outlive_failed_writes() {
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
 }
 
 Result<void> watch(Daemon& daemon, const std::function<void()>& on_turn) {
@@ -38,6 +41,7 @@ Result<void> watch(Daemon& daemon, const std::function<void()>& on_turn) {
   action.sa_handler = on_stop_signal;
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
+  ::sigaction(SIGHUP, &action, nullptr);
   daemon.start();
   // Woken often enough to notice a short run's end at once, keeping alive and redrawing ten times a second.
   for (unsigned turn = 0; !daemon.finished(); ++turn) {

@@ -19,33 +19,48 @@ namespace thintail {
 // Where simulated time begins unless told otherwise: Monday 2024-01-08 00:00 UTC, with every built-in calendar open.
 inline constexpr std::int64_t kSimulatorStartNs = 1'704'672'000LL * 1'000'000'000;
 
-// A tick source as the daemon's feed thread asks for it.
+// A tick source as the daemon's feed thread asks for it. It never sleeps there, so that a stop is noticed however long the market is
+// closed.
 class DaemonFeed {
  public:
-  // Ticks before `from_ns` are passed over. `speed` as in PacedSource.
+  // Ticks before `from_ns` are passed over, and take no time of the pace. `speed` as in Pace.
   static Result<std::unique_ptr<DaemonFeed>> open(const TickSourceOptions& options, const std::string& speed,
                                                   std::int64_t from_ns, InstrumentTable& instruments);
 
-  bool next(Event& out) {
-    while (paced_->poll(out)) {
-      if (out.time_ns >= from_ns_) return true;
-    }
-    ended_ = true;
-    return false;
+  // False while the next tick is not due yet, and at the end.
+  bool next(Event& out) noexcept {
+    if (!waiting_ && !read_next()) return false;
+    waiting_ = !pace_.is_due(next_.time_ns);
+    if (!waiting_) out = next_;
+    return !waiting_;
   }
   bool has_ended() const noexcept { return ended_; }
   std::optional<Error> error() const { return source_.error(); }
 
  private:
-  DaemonFeed(TickSource source, std::int64_t from_ns) : source_(std::move(source)), from_ns_(from_ns) {}
+  DaemonFeed(TickSource source, Pace pace, std::int64_t from_ns)
+      : source_(std::move(source)), pace_(pace), from_ns_(from_ns) {}
+
+  bool read_next() noexcept {
+    while (source_.poll(next_)) {
+      if (next_.time_ns >= from_ns_) return true;
+    }
+    ended_ = true;
+    return false;
+  }
 
   TickSource source_;
-  std::optional<PacedSource<TickSource>> paced_;
+  Pace pace_;
   std::int64_t from_ns_;
+  Event next_{};
+  bool waiting_ = false;  // next_ is not due yet
   bool ended_ = false;
 };
 
-// Keeps the daemon alive until it has ended or SIGINT or SIGTERM asks it to; `on_turn` is called ten times a second.
+// A log that nobody reads any more and a limit on file sizes become errors to report: no reason for a core to die with orders out.
+void outlive_failed_writes();
+
+// Keeps the daemon alive until it has ended or SIGINT, SIGTERM or SIGHUP asks it to; `on_turn` is called ten times a second.
 Result<void> watch(Daemon& daemon, const std::function<void()>& on_turn);
 
 // A bar that redraws itself on a terminal, and a line every few seconds elsewhere. On standard error.

@@ -6,7 +6,9 @@
 
 #include <charconv>
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
 
 #include "core/config/demo_settings.hpp"
 #include "core/event/decision_hash.hpp"
@@ -26,22 +28,23 @@ struct DemoArguments {
   std::vector<std::string> ticks;
   std::string speed = "max";
   std::string folder;
-  std::uint64_t seed = 1;
+  std::optional<std::uint64_t> seed;
   bool json = false;
 };
 
-// The demo's own folder, emptied: model and journal of the last demo stay until the next one.
-Result<std::string> prepare_folder(const std::string& chosen, std::string& instance) {
+// The folder chosen, or the demo's own, emptied: model and journal of the last demo stay until the next one.
+Result<std::string> prepare_folder(const std::string& chosen, Settings& settings) {
   namespace fs = std::filesystem;
   std::error_code fault;
-  fs::path folder = chosen;
-  if (chosen.empty()) {
-    folder = fs::temp_directory_path(fault) / fmt::format("thintail-demo-{}", ::getuid());
-    // Two demos at once: the second one gets a name of its own.
-    if (const auto held = shm::WriterLock::is_held("/dev/shm", instance); held && *held) {
-      instance += fmt::format("-{}", ::getpid());
-      folder += fmt::format("-{}", ::getpid());
-    }
+  // Two demos at once: the second one gets a name of its own.
+  const auto held = shm::WriterLock::is_held(settings.shm.directory, settings.core.instance);
+  const std::string suffix = held && *held ? fmt::format("-{}", ::getpid()) : "";
+  settings.core.instance += suffix;
+  fs::path folder;
+  if (!chosen.empty()) {
+    folder = fs::absolute(chosen, fault).lexically_normal();  // the journal names the model in it, to be found from anywhere
+  } else {
+    folder = fs::temp_directory_path(fault) / fmt::format("thintail-demo-{}{}", ::getuid(), suffix);
     fs::remove_all(folder, fault);
   }
   fs::create_directories(folder, fault);
@@ -52,13 +55,22 @@ Result<std::string> prepare_folder(const std::string& chosen, std::string& insta
   return folder.string();
 }
 
-Result<void> train(const DemoArguments& arguments, const TickSourceOptions& source, const std::string& model,
-                   ProgressBar& bar) {
+Result<void> write_config(const Config& config, const std::string& path) {
+  std::ofstream file(path, std::ios::trunc);
+  file << show(config, false);
+  file.close();
+  if (!file) return fail({.code = ErrorCode::file_unwritable, .doing = "writing the demo's configuration", .file = path});
+  return {};
+}
+
+// `config`: a file with every setting of this run, so that the trainer sees the same market.
+Result<void> train(const DemoArguments& arguments, const TickSourceOptions& source, const std::string& config,
+                   const std::string& model, ProgressBar& bar) {
   TT_TRY(const std::string program, find_program("thintail-train"));
-  std::vector<std::string> command{"--out", model, "--progress", "--fraction", fmt::format("{}", kTrainShare)};
+  std::vector<std::string> command{"--config", config,       "--out", model, "--progress",
+                                   "--fraction", fmt::format("{}", kTrainShare)};
   if (source.files.empty()) {
-    command.insert(command.end(), {"--simulator", "--seed", std::to_string(source.simulator.seed), "--duration",
-                                   std::to_string(source.simulator.duration_s)});
+    command.emplace_back("--simulator");
   } else {
     command.push_back("--ticks");
     command.insert(command.end(), source.files.begin(), source.files.end());
@@ -66,9 +78,9 @@ Result<void> train(const DemoArguments& arguments, const TickSourceOptions& sour
                                       {"--instrument", &arguments.run.instrument}}) {
       if (!value->empty()) command.insert(command.end(), {flag, *value});
     }
-    if (source.file_feed.strict) command.emplace_back("--strict");
   }
-  if (!arguments.run.config_path.empty()) command.insert(command.end(), {"--config", arguments.run.config_path});
+  // XGBoost's OpenMP threads spin while they wait for one another: on a busy machine that takes ten times as long as sleeping does.
+  ::setenv("OMP_WAIT_POLICY", "passive", 0);
   std::string held_out;
   TT_TRY_VOID(run_program(program, command, [&](std::string_view line) {
     // "progress 0.42 computing features"; other lines are the trainer's own report.
@@ -121,14 +133,14 @@ Result<ExitCode> demo(const DemoArguments& arguments) {
   TT_TRY(Config config, arguments.run.load(defaults));
   Settings& settings = config.settings;
   TT_TRY(const Isa isa, isa_from_name(settings.core.isa));
-  TT_TRY(const std::string folder, prepare_folder(arguments.folder, settings.core.instance));
+  TT_TRY(const std::string folder, prepare_folder(arguments.folder, settings));
   settings.journal.directory = folder + "/journal";
 
   TickSourceOptions source;
   source.files = arguments.ticks;
   source.file_feed = arguments.run.feed_options(settings);
+  if (arguments.seed) settings.simulator.seed = *arguments.seed;
   source.simulator = settings.simulator;
-  source.simulator.seed = arguments.seed;
   source.simulator_start_ns = kSimulatorStartNs;
   for (const auto& [name, instrument] : settings.instruments) source.instruments.push_back(instrument);
 
@@ -136,9 +148,11 @@ Result<ExitCode> demo(const DemoArguments& arguments) {
   bar.show("reading", 0, describe(source));
   TT_TRY(const TimeSpan span, span_of(source, settings));
   if (settings.model.path.empty()) {
+    const std::string demo_config = folder + "/demo.toml";
+    TT_TRY_VOID(write_config(config, demo_config));
     settings.model.path = folder + "/model.json";
     settings.strategy.kind = StrategyKind::model_edge;
-    TT_TRY_VOID(train(arguments, source, settings.model.path, bar));
+    TT_TRY_VOID(train(arguments, source, demo_config, settings.model.path, bar));
   }
   TT_TRY(const auto model, configured_model(settings));
   const std::int64_t split_ns =
@@ -187,6 +201,9 @@ Result<ExitCode> demo(const DemoArguments& arguments) {
   TT_TRY(BaselineRow fading, fade_baseline(settings, source, split_ns, isa));
   input.baselines = {std::move(fading), {"always flat", 0, 0, {}}};
   input.latency = latency_rows(*daemon->core().operator->());
+  if (arguments.speed == "max" && settings.core.topology == Topology::pipelined) {
+    input.latency_note = "in_ring is queueing: at full speed the feed runs ahead of the engine by as much as the ring holds";
+  }
   input.jitter = machine_jitter();
   input.isa = isa_name(isa);
   input.decision_hash = hash->digest();

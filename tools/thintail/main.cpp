@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // thintail: the one command. Wiring only: it reads the command line and calls the libraries.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <optional>
+#include <string>
+#include <vector>
 
+#include "core/config/nearest_name.hpp"
 #include "tools/thintail/commands.hpp"
 
 namespace {
@@ -15,6 +21,19 @@ int report(const Error& error) {
   fmt::print(stderr, "error: {}\n  {}\n  `thintail explain {}` tells more.\n", error.message(), error_info(error.code).advice,
              code_name(error.code));
   return static_cast<int>(error_info(error.code).exit);
+}
+
+// A first word that is no command: named, with the one that was probably meant.
+std::optional<Error> unknown_command(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return std::nullopt;
+  const std::string word = argv[1];
+  std::vector<std::string> known;
+  for (const CLI::App* command : app.get_subcommands(nullptr)) known.push_back(command->get_name());
+  if (std::ranges::find(known, word) != known.end()) return std::nullopt;
+  return Error{.code = ErrorCode::usage,
+               .doing = "choosing a command",
+               .expected = fmt::format("one of {}; the nearest is {}", fmt::join(known, ", "), nearest_name(word, known)),
+               .found = '"' + printable(word, 64) + '"'};
 }
 
 int run(int argc, char** argv) {
@@ -33,11 +52,12 @@ int run(int argc, char** argv) {
   add_explain(app, chosen);
   add_bench(app, chosen);
   add_perf(app, chosen);
+  if (const auto unknown = unknown_command(app, argc, argv)) return report(*unknown);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& parse) {
-    // Help and version come as "errors" of code 0.
-    return app.exit(parse) == 0 ? static_cast<int>(ExitCode::ok) : static_cast<int>(ExitCode::usage);
+    if (parse.get_exit_code() == 0) return app.exit(parse);  // help and version come as "errors" too
+    return report({.code = ErrorCode::usage, .doing = "reading the command line", .found = printable(parse.what())});
   }
   const Result<ExitCode> outcome = chosen();
   return outcome ? static_cast<int>(*outcome) : report(outcome.error());

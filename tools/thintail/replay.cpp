@@ -79,13 +79,15 @@ Error differs(const EventDifference& difference, const std::string& journal) {
 }
 
 Result<ExitCode> replay_ticks(const ReplayArguments& arguments) {
-  TT_TRY(const Config config, arguments.run.load(demo_settings()));
+  // Without a file of their own, ticks run on the demo's limits and quantities: on none at all, every order would be refused.
+  TT_TRY(const Config config, arguments.run.load(arguments.run.config_path.empty() ? demo_settings() : Settings{}));
   const Settings& settings = config.settings;
   TT_TRY(const Isa isa, isa_from_name(settings.core.isa));
+  TT_TRY(const Pace pace, Pace::parse(arguments.speed));
   TT_TRY(InstrumentTable instruments, configured_instruments(settings));
   TT_TRY(const auto model, configured_model(settings));
   TT_TRY(FileFeed feed, FileFeed::open(arguments.inputs, arguments.run.feed_options(settings), instruments));
-  TT_TRY(PacedSource source, PacedSource<FileFeed>::create(feed, arguments.speed));
+  PacedSource source(feed, pace);
   BarPeriod period{};
   if (!bar_period_from_name(arguments.period, period)) {
     return fail({.code = ErrorCode::usage, .doing = "reading --period", .expected = "M1, M5, M15, M30, H1, H4 or D1",

@@ -21,6 +21,7 @@ Result<ExitCode> run(const RunArguments& arguments) {
   if (!arguments.instance.empty()) run_options.sets.push_back("core.instance=" + arguments.instance);
   TT_TRY(const Config config, run_options.load(Settings{}));
   const Settings& settings = config.settings;
+  outlive_failed_writes();
   TT_TRY_VOID(log::start({}));
   TT_TRY(const Isa isa, isa_from_name(settings.core.isa));
   TT_TRY(const auto model, configured_model(settings));

@@ -2,6 +2,7 @@
 // `thintail stat`: attaches to a running core from another process and prints how it fares; the core does not notice.
 #include <fmt/format.h>
 
+#include <array>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
@@ -55,7 +56,14 @@ Sample sample_of(const shm::CoreView& core) {
 
 std::string_view state_of(const shm::CoreView& core) {
   if (core.segment().state() == shm::SegmentState::stopped) return "stopped";
+  if (!core.segment().is_current()) return "stale";  // its name leads elsewhere: whoever writes now, writes another one
   return core.segment().writer_is_alive() ? "running" : "dead";
+}
+
+std::string_view name_of(shm::ThreadState state) {
+  static constexpr std::array<std::string_view, 6> kNames = {"absent", "starting", "running", "stopping", "stopped", "failed"};
+  const auto index = static_cast<std::size_t>(state);
+  return index < kNames.size() ? kNames[index] : "unknown";
 }
 
 std::uint64_t slowest_gate(const shm::Stream& stream) {
@@ -114,7 +122,8 @@ void print_json(const shm::CoreView& core, const Sample& now) {
   for (std::uint64_t row = 0; row < core->health->rows(); ++row) {
     shm::HealthRow health{};
     if (!(*core->health)[row].load(health) || health.state == shm::ThreadState::absent) continue;
-    root["threads"].push_back({{"name", health.name.view()}, {"cpu", health.cpu}, {"work", health.work_count},
+    root["threads"].push_back({{"name", health.name.view()}, {"state", name_of(health.state)}, {"cpu", health.cpu},
+                               {"work", health.work_count},
                                {"idle", health.idle_count}, {"last_progress_ns", std::to_string(health.last_progress_ns)}});
   }
   root["quotes"] = nlohmann::ordered_json::array();

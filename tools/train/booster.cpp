@@ -13,8 +13,8 @@ namespace thintail {
 
 namespace {
 
-constexpr const char* kPredictMargin =
-    R"({"type":1,"training":false,"iteration_begin":0,"iteration_end":0,"strict_shape":false,"missing":NaN,"cache_id":0})";
+constexpr const char* kPredictMargin = R"({"type":1,"training":false,"iteration_begin":0,"iteration_end":0,)"
+                                       R"("strict_shape":false,"missing":NaN,"cache_id":0})";
 
 // The library appends a stack trace to its message: only the first line is for people.
 std::unexpected<Error> library_error(std::string_view doing) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Progress: how far training has come, for a person (standard error) or for the program that started it (standard output).
+// Progress: how far training has come, for a person on standard error or for a program on standard output.
 //   path  cold
 #pragma once
 

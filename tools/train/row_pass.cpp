@@ -18,7 +18,8 @@ namespace {
 constexpr std::int64_t kSecondNs = 1'000'000'000;
 constexpr std::uint64_t kTicksPerReport = 1 << 14;
 
-// Engine time of recorded ticks as the engine makes it: never back, with one timer for each whole second before any tick at or after it.
+// Engine time of recorded ticks as the engine makes it: never back, with one timer for each whole second before any
+// tick at or after it.
 class EngineTime {
  public:
   // The tick's engine time; `on_timer(ns)` sees the timers due before it.

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// SelfCheck: small models of every kind that is read, trained here and now, each compared with the library on thousands of rows.
+// SelfCheck: small models of every kind that is read, trained here and now, each compared with the library.
 //   path  cold
 //
-// The rows are adversarial: a third of their values are exactly a threshold of the model or its neighbour, others are missing, zeros of
-// both signs, denormals or infinities, so that `<` against `<=`, a lost default or a flushed denormal cannot pass.
+// The rows are adversarial: a third of their values are exactly a threshold of the model or its neighbour, others are
+// missing, zeros of both signs, denormals or infinities, so that `<` against `<=`, a lost default or a flushed
+// denormal cannot pass.
 #pragma once
 
 #include "core/base/error.hpp"

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/harness/ping_pong.hpp"
+
+#include <immintrin.h>
+
+#include <atomic>
+#include <thread>
+
+#include "bench/harness/pinned.hpp"
+#include "bench/harness/stopwatch.hpp"
+
+namespace thintail::bench {
+namespace {
+
+constexpr std::uint64_t kTripsPerSample = 32;
+
+// Ours are the odd numbers, the other thread's the even ones.
+struct alignas(kCacheLinePairBytes) Ball {
+  std::atomic<std::uint64_t> number{0};
+};
+
+// acquire and release, as every hand-over of a payload needs: B1 (store) pairs B2 (load), in both directions
+void hit(Ball& ball, std::uint64_t number) noexcept { ball.number.store(number, std::memory_order_release); }  // B1
+void await(const Ball& ball, std::uint64_t number) noexcept {
+  while (ball.number.load(std::memory_order_acquire) != number) _mm_pause();  // B2
+}
+
+}  // namespace
+
+void ping_pong(int near_cpu, int far_cpu, std::size_t samples, const EngineClock& clock, std::vector<double>& out_ns) {
+  const std::uint64_t trips = (samples + 1) * kTripsPerSample;  // the first sample is a warm-up
+  Ball ball;
+  const Pinned pinned(near_cpu);
+  std::thread other([&]() noexcept {
+    const Pinned pinned_too(far_cpu);
+    for (std::uint64_t trip = 0; trip < trips; ++trip) {
+      await(ball, 2 * trip + 1);
+      hit(ball, 2 * trip + 2);
+    }
+  });
+  for (std::uint64_t trip = 0; trip < trips;) {
+    const std::uint64_t begin = stamp();
+    for (const std::uint64_t end = trip + kTripsPerSample; trip < end; ++trip) {
+      hit(ball, 2 * trip + 1);
+      await(ball, 2 * trip + 2);
+    }
+    const auto elapsed_ns = static_cast<double>(clock.to_ns(stamp() - begin));
+    if (trip > kTripsPerSample) out_ns.push_back(elapsed_ns / (2 * kTripsPerSample));
+  }
+  other.join();
+}
+
+}  // namespace thintail::bench

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// PingPong: the raw cost of moving one cache line between two cores, which no hand-over between threads can beat.
+//   path     hot inside
+//   threads  pins the caller and one thread of its own for as long as it runs
+//
+// On virtual machines it jumps within a second between near (45 to 70 ns one way) and far (200 to 390): it must be
+// sampled right beside every cross-core figure.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "core/time/engine_clock.hpp"
+
+namespace thintail::bench {
+
+inline constexpr double kNearMax_ns = 120;
+
+constexpr std::string_view distance_name(double one_way_ns) noexcept {
+  return one_way_ns <= kNearMax_ns ? "near" : "far";
+}
+
+// Appends `samples` one-way times to `out_ns`, each of them the mean of a few round trips, halved: a single trip cannot
+// be resolved by a counter with 10 ns steps.
+void ping_pong(int near_cpu, int far_cpu, std::size_t samples, const EngineClock& clock, std::vector<double>& out_ns);
+
+}  // namespace thintail::bench

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/spine/work.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <thread>
+
+#include "bench/harness/scratch.hpp"
+#include "core/config/demo_settings.hpp"
+#include "core/thread/float_mode.hpp"
+#include "tools/train/trainer.hpp"
+
+namespace thintail::bench {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Monday 2024-01-08 00:00 UTC, with every built-in calendar open.
+constexpr std::int64_t kSimulatorStartNs = 1'704'672'000LL * 1'000'000'000;
+// The longest features of core-32 warm up for two half-lives of an hour; without them predictions are not valid.
+constexpr std::int64_t kWarmUp_ns = 3LL * 3'600 * 1'000'000'000;
+constexpr std::size_t kTrainRowsMax = 60'000;
+constexpr std::size_t kTrainRowsQuick = 5'000;  // with --iterations, whose figures mean nothing
+
+// $THINTAIL_DATA, else shared/data beside the checkout, which the program finds from its own place in
+// build/<preset>/bin.
+fs::path data_folder() {
+  if (const char* named = std::getenv("THINTAIL_DATA"); named != nullptr && *named != '\0') return named;
+  std::error_code fault;
+  for (const fs::path& start : {fs::current_path(fault), fs::read_symlink("/proc/self/exe", fault)}) {
+    for (fs::path folder = start; folder.has_relative_path(); folder = folder.parent_path()) {
+      if (fs::is_directory(folder / "shared" / "data", fault)) return folder / "shared" / "data";
+    }
+  }
+  return {};
+}
+
+Settings settings_for(StrategyKind kind) {
+  Settings settings = demo_settings();
+  settings.strategy.kind = kind;
+  // Lower than anybody would trade by, so that enough ticks end in an intent to be counted apart.
+  settings.strategy.entry_cost_multiple = 0.05;
+  settings.strategy.cooldown_ms = 100;
+  for (auto& [symbol, limits] : settings.risk) limits.max_orders_per_second = 100;
+  return settings;
+}
+
+Result<std::unique_ptr<Work>> make_work(const Options& options) {
+  set_float_mode();  // the libraries linked here may have changed it
+  auto work = std::make_unique<Work>(Work{.source = {},
+                                          .source_text = {},
+                                          .instruments = InstrumentTable(Settings{}.core.instruments_max),
+                                          .ticks = {},
+                                          .with_model = settings_for(StrategyKind::model_edge),
+                                          .without_model = settings_for(StrategyKind::fade_last_move),
+                                          .clock = {}});
+  TT_TRY(work->clock, EngineClock::calibrate());
+  work->source.files = options.ticks.empty() ? default_tick_files() : options.ticks;
+  work->source.simulator_start_ns = kSimulatorStartNs;
+  work->source_text = (work->source.files.empty() ? "SIMULATED ticks: " : "real ticks: ") + describe(work->source);
+
+  TT_TRY(TickSource source, TickSource::open(work->source, work->instruments));
+  work->ticks.reserve(Work::kTicksMax);
+  Event tick;
+  while (work->ticks.size() < Work::kTicksMax && source.poll(tick)) work->ticks.push_back(tick);
+  if (source.error()) return fail(*source.error());
+  std::size_t& first = work->first_measured;
+  while (first < work->ticks.size() && work->ticks[first].time_ns < work->ticks[0].time_ns + kWarmUp_ns) ++first;
+  if (first == work->ticks.size()) {
+    return fail({.code = ErrorCode::no_ticks,
+                 .doing = "reading ticks to measure with: " + describe(work->source),
+                 .expected = "more than three hours of them, which warm the features up",
+                 .found = fmt::format("{} ticks", work->ticks.size())});
+  }
+  return work;
+}
+
+Result<std::string> text_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (!file || text.empty())
+    return fail({.code = ErrorCode::model_missing, .doing = "reading the model", .file = path});
+  return text;
+}
+
+}  // namespace
+
+std::vector<std::string> default_tick_files() {
+  std::vector<std::string> files;
+  const fs::path folder = data_folder();
+  for (const char* day : {"01", "02"}) {
+    const fs::path file = folder / "ticks" / fmt::format("oanda_xauusd_tick_201405{}.csv.zst", day);
+    std::error_code fault;
+    if (!folder.empty() && fs::exists(file, fault)) files.push_back(file.string());
+  }
+  return files;
+}
+
+Result<const Work*> Workshop::work(const Options& options) {
+  if (!work_) {
+    TT_TRY(work_, make_work(options));
+  }
+  return work_.get();
+}
+
+Result<const LoadedModel*> Workshop::model(const Options& options) {
+  if (model_) return model_.get();
+  if (!options.model.empty()) return keep_model(options.model);
+  TT_TRY(const Work* ready, work(options));
+  TT_TRY(const Scratch scratch, Scratch::create(fs::temp_directory_path()));
+  TrainOptions training;
+  training.rows.source = ready->source;
+  TT_TRY(training.rows.set, FeatureSet::find("core-32"));
+  training.rows.isa = best_isa();
+  training.rows.horizon_ns = 60LL * 1'000'000'000;
+  training.rows.rows_max = options.iterations == 0 ? kTrainRowsMax : kTrainRowsQuick;
+  training.out = scratch.file("model.json");
+  Progress progress(false);
+  TT_TRY_VOID(train(training, progress));
+  set_float_mode();
+  return keep_model(training.out);
+}
+
+Result<const LoadedModel*> Workshop::keep_model(const std::string& path) {
+  TT_TRY(LoadedModel loaded, load_model(path));
+  TT_TRY(model_json_, text_of(path));
+  model_ = std::make_unique<LoadedModel>(std::move(loaded));
+  return model_.get();
+}
+
+Result<std::string> Workshop::model_json(const Options& options) {
+  TT_TRY_VOID(model(options));
+  return model_json_;
+}
+
+}  // namespace thintail::bench

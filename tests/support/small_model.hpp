@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// A model small enough to write by hand: three stumps over core-32 in XGBoost's JSON, with its sidecar, in a folder of its own.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <string>
+
+#include "core/base/hash.hpp"
+#include "ml/features/core_32.hpp"
+#include "ml/models/tree_ensemble.hpp"
+#include "tests/support/feed_files.hpp"
+
+namespace thintail::test {
+
+class SmallModel {
+ public:
+  // Leaves are plus and minus `leaf` in basis points, against the deviation from the mean of the last 1, 15 and 240 s.
+  explicit SmallModel(double leaf = 3.0)
+      : path_(folder_.write("small.json", json(leaf))), loaded_(load(path_, json(leaf))) {}
+
+  const LoadedModel& loaded() const { return loaded_.value(); }
+  const std::string& path() const { return path_; }
+  bool is_loaded() const { return loaded_.has_value(); }
+  std::string why_not() const { return loaded_ ? "" : loaded_.error().message(); }
+
+ private:
+  static std::string stump(core_32::HalfLife half_life, double leaf) {
+    const std::size_t feature = core_32::kMidDeviation + std::size_t{half_life};
+    return fmt::format(
+        R"({{"tree_param":{{"num_nodes":"3","size_leaf_vector":"0"}},"left_children":[1,-1,-1],"right_children":[2,-1,-1],)"
+        R"("split_indices":[{},0,0],"split_conditions":[0.05,{},{}],"default_left":[1,0,0],"split_type":[0,0,0]}})",
+        feature, leaf, -leaf);
+  }
+  static std::string json(double leaf) {
+    return fmt::format(
+        R"({{"version":[1,7,4],"learner":{{"learner_model_param":{{"base_score":"0","num_class":"0","num_feature":"32",)"
+        R"("num_target":"1"}},"objective":{{"name":"reg:squarederror"}},"feature_names":[],"feature_types":[],)"
+        R"("gradient_booster":{{"name":"gbtree","model":{{"gbtree_model_param":{{"num_trees":"3","size_leaf_vector":"0"}},)"
+        R"("tree_info":[0,0,0],"trees":[{},{},{}]}}}}}}}})",
+        stump(core_32::k1s, leaf), stump(core_32::k15s, leaf), stump(core_32::k240s, leaf));
+  }
+  static Result<LoadedModel> load(const std::string& path, const std::string& json) {
+    TT_TRY_VOID(write_sidecar(path, {.feature_set = "core-32",
+                                     .feature_hash = FeatureSet::core_32().hash(),
+                                     .model_hash = sha256(json),
+                                     .label = "mid_return_bp",
+                                     .horizon_ns = 10'000'000'000,
+                                     .trained_on = "nothing: written by hand"}));
+    return load_model(path);
+  }
+
+  FeedFolder folder_;
+  std::string path_;
+  Result<LoadedModel> loaded_;
+};
+
+}  // namespace thintail::test
