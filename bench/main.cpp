@@ -56,6 +56,7 @@ Result<const Named*> find(const std::vector<Named>& all, std::string_view kind, 
   const auto found = std::ranges::find(all, name, &Named::name);
   if (found != all.end()) return &*found;
   std::vector<std::string> names;
+  names.reserve(all.size());
   for (const Named& one : all) names.push_back(one.name);
   return fail({.code = ErrorCode::usage,
                .doing = "reading the command line",

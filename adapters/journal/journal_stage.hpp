@@ -2,8 +2,10 @@
 // JournalStage: one turn of the journal thread: events of a stream into the writer, the durable sequence out of it.
 //   path       warm
 //   threads    the journal thread, which the daemon owns
-//   invariant  an event's slot is given back to the stream only once the writer holds a copy: a stalled disk holds back
-//              the cursor, and nothing is ever dropped.
+//   invariant  an event's slot is given back to the stream only once the event is on stable storage: until then shared
+//              memory is the copy that outlives this process. A stalled disk holds back the cursor, and nothing is ever
+//              dropped.
+//   source     docs/decisions/0002-slots-until-durable.md
 #pragma once
 
 #include <time.h>
@@ -18,11 +20,13 @@
 
 namespace thintail {
 
-// A gated reader of a stream (shm::GatedReader): shows the next events in place until they are given back.
+// A gated reader of a stream (shm::GatedReader): shows the next events in place, and keeps them there until they are
+// given back.
 template <class R>
-concept EventBatchReader = requires(R& reader, std::size_t events) {
+concept EventBatchReader = requires(R& reader, std::size_t events, std::uint64_t sequence) {
   { reader.peek_batch(events) } noexcept -> std::convertible_to<std::span<const Event>>;
-  { reader.advance(events) } noexcept;
+  { reader.pass(events) } noexcept;
+  { reader.release(sequence) } noexcept;
 };
 
 // Told every new durable sequence; in the daemon it stores it where acknowledgements look.
@@ -44,17 +48,18 @@ class JournalStage {
   std::uint32_t do_work(std::int64_t now_ns) noexcept {
     const std::span<const Event> ready = reader_.peek_batch(kBatchEvents);
     const std::size_t taken = writer_.append(ready);
-    if (taken > 0) reader_.advance(taken);
+    reader_.pass(taken);
     const std::uint32_t disk_work = writer_.poll(now_ns);
     if (writer_.durable_sequence() != published_) {
       published_ = writer_.durable_sequence();
+      reader_.release(published_);
       publish_(published_);
     }
     return static_cast<std::uint32_t>(taken) + disk_work;
   }
 
  private:
-  // A quarter of a block: the cursor moves often enough for the engine to see room, seldom enough to cost it nothing.
+  // A quarter of a block: the disk's answers are asked for often enough under load.
   static constexpr std::size_t kBatchEvents = 256;
 
   static std::int64_t monotonic_ns() noexcept {

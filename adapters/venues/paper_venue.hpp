@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// PaperVenue: the fill model stepped in real time on a venue thread: intents in, fills out, at the quotes of the live feed.
+// PaperVenue: the fill model stepped in real time on a venue thread: intents in, fills out, at the quotes of the live
+// feed.
 //   path     warm: do_work()
 //   threads  the venue's
 #pragma once
@@ -45,10 +46,10 @@ class PaperVenue {
 
   void refuse(const Event& intent, std::int64_t now_ns) noexcept {
     const auto order = intent.as<Intent>();
-    Event answer = Event::make(now_ns, intent.instrument,
-                               Report{order.client_order_id, 0, order.quantity_e9, now_ns, OrderState::refused,
-                                      FillModel::kRefusedFull, 0},
-                               kFlagSimulated);
+    Event answer = Event::make(
+        now_ns, intent.instrument,
+        Report{order.client_order_id, 0, order.quantity_e9, now_ns, OrderState::refused, FillModel::kRefusedFull, 0},
+        kFlagSimulated);
     answers_->append(answer);
   }
 

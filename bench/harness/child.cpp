@@ -12,8 +12,6 @@
 #include <filesystem>
 #include <utility>
 
-extern char** environ;
-
 namespace thintail::bench {
 
 Result<Child> Child::start(const std::string& path, const std::vector<std::string>& arguments,

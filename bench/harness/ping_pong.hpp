@@ -15,10 +15,10 @@
 
 namespace thintail::bench {
 
-inline constexpr double kNearMax_ns = 120;
+inline constexpr double kNearMaxNs = 120;
 
 constexpr std::string_view distance_name(double one_way_ns) noexcept {
-  return one_way_ns <= kNearMax_ns ? "near" : "far";
+  return one_way_ns <= kNearMaxNs ? "near" : "far";
 }
 
 // Appends `samples` one-way times to `out_ns`, each of them the mean of a few round trips, halved: a single trip cannot

@@ -4,8 +4,8 @@
 //   path  hot
 //
 // An unfenced rdtsc may execute before what precedes it has finished: on an out-of-order core a 200 ns operation then
-// reads 100. The fences cost about 10 ns of each interval (stopwatch_cost_ns() says how much here), which is left in every
-// figure, ours and peers' alike. The counter itself moves in steps of 10 ns on the machines that FIGURES.md speaks of.
+// reads 100. Reading and fences cost 10 to 20 ns of each interval (stopwatch_cost_ns() says how much here), which is
+// left in every figure, ours and peers' alike. The counter itself moves in steps of 10 ns on FIGURES.md's machines.
 #pragma once
 
 #include <immintrin.h>

@@ -27,12 +27,12 @@ double ms_since(Clock::time_point begin) {
 }
 
 Result<std::string> write_config(const Scratch& scratch, const std::string& instance) {
-  const std::string path = scratch.file("thintail.toml");
+  std::string path = scratch.file("thintail.toml");
   std::ofstream file(path);
   // A market that ticks at once: waiting for a quiet one's first tick would be measured otherwise.
   file << fmt::format(
-      "[core]\ninstance = \"{}\"\n[shm]\ndirectory = \"{}\"\n[feed]\nkind = "
-      "\"simulator\"\n[simulator]\nticks_per_second = 1000.0\n"
+      "[core]\ninstance = \"{}\"\n[shm]\ndirectory = \"{}\"\n"
+      "[feed]\nkind = \"simulator\"\n[simulator]\nticks_per_second = 1000.0\n"
       "[journal]\nenabled = true\ndirectory = \"{}\"\n",
       instance, scratch.path().string(), scratch.file("journal"));
   file.close();

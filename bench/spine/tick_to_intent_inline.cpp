@@ -56,7 +56,7 @@ std::string note_of(const Work& work, const LoadedModel* model, const Latencies&
       work.source_text, what, ours.with_intent_ns.size(), ours.all_ns.size(), stopwatch_cost_ns(work.clock));
 }
 
-Result<std::vector<CaseResult>> measure(std::string name, std::string target, const Work& work,
+Result<std::vector<CaseResult>> measure(const std::string& name, std::string target, const Work& work,
                                         const LoadedModel* model, std::optional<XgboostCheck> xgboost,
                                         std::string xgboost_absent, const Options& options) {
   const std::vector<int> cpus = allowed_cpus();

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::uint64_t kTicksPerRepetition = 4'000;
 constexpr int kRepetitions = 5;
-constexpr std::int64_t kPeriod_ns = 100'000;
+constexpr std::int64_t kPeriodNs = 100'000;
 constexpr const char* kHot = "the same ticks back to back (hot)";
 
 }  // namespace
@@ -37,7 +37,7 @@ Result<std::vector<CaseResult>> tick_to_intent_paced(Workshop& shop, const Optio
       run_timed(run, *work, measured, paced, [&] {
         // The first one is due at once; a late one does not hurry the next.
         const std::int64_t now_ns = work->clock.to_ns(read_tsc() - start);
-        due_ns = due_ns == 0 ? now_ns : std::max(due_ns + kPeriod_ns, now_ns);
+        due_ns = due_ns == 0 ? now_ns : std::max(due_ns + kPeriodNs, now_ns);
         while (work->clock.to_ns(read_tsc() - start) < due_ns) _mm_pause();
       });
       paced_hash = run.decision_hash();

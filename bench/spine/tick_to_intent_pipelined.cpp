@@ -39,7 +39,7 @@ Result<void> timed_run(PipelineRun<StreamEnds>& run, const Work& work, int feed_
       for (std::size_t i = 0; i < ticks; ++i) {
         while (!run.step()) wait.idle(0);
         stamps.answered[i] = stamp();
-        stamps.intent[i] = run.ended_in_intent();
+        stamps.intent[i] = run.ended_in_intent() ? 1 : 0;
         answered.store(i + 1, std::memory_order_release);  // A1: the outputs came before; pairs A2
       }
     });
@@ -91,7 +91,7 @@ Result<std::vector<CaseResult>> tick_to_intent_pipelined(Workshop& shop, const O
     }
     ping_pong(feed_cpu, engine_cpu, kLimitSamples, work->clock, beside_ns);
     one_way_ns.insert(one_way_ns.end(), beside_ns.begin(), beside_ns.end());
-    const bool is_near = stats_of(beside_ns).p50 <= kNearMax_ns;
+    const bool is_near = stats_of(beside_ns).p50 <= kNearMaxNs;
     for (std::size_t i = work->first_measured; i < stamps.published.size(); ++i) {
       const auto latency_ns = static_cast<double>(work->clock.to_ns(stamps.answered[i] - stamps.published[i]));
       ours.add(latency_ns, stamps.intent[i] != 0);

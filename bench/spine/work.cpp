@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 // Monday 2024-01-08 00:00 UTC, with every built-in calendar open.
 constexpr std::int64_t kSimulatorStartNs = 1'704'672'000LL * 1'000'000'000;
 // The longest features of core-32 warm up for two half-lives of an hour; without them predictions are not valid.
-constexpr std::int64_t kWarmUp_ns = 3LL * 3'600 * 1'000'000'000;
+constexpr std::int64_t kWarmUpNs = 3LL * 3'600 * 1'000'000'000;
 constexpr std::size_t kTrainRowsMax = 60'000;
 constexpr std::size_t kTrainRowsQuick = 5'000;  // with --iterations, whose figures mean nothing
 
@@ -69,7 +69,7 @@ Result<std::unique_ptr<Work>> make_work(const Options& options) {
   while (work->ticks.size() < Work::kTicksMax && source.poll(tick)) work->ticks.push_back(tick);
   if (source.error()) return fail(*source.error());
   std::size_t& first = work->first_measured;
-  while (first < work->ticks.size() && work->ticks[first].time_ns < work->ticks[0].time_ns + kWarmUp_ns) ++first;
+  while (first < work->ticks.size() && work->ticks[first].time_ns < work->ticks[0].time_ns + kWarmUpNs) ++first;
   if (first == work->ticks.size()) {
     return fail({.code = ErrorCode::no_ticks,
                  .doing = "reading ticks to measure with: " + describe(work->source),

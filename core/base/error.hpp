@@ -120,13 +120,13 @@ std::string errno_text(int error_number);
 // Returns the error of a Result-valued expression, or goes on with its value in `variable`.
 #define TT_TRY_CONCAT_(a, b) a##b
 #define TT_TRY_CONCAT(a, b) TT_TRY_CONCAT_(a, b)
-#define TT_TRY(variable, expression)                                                                      \
-  auto TT_TRY_CONCAT(tt_result_, __LINE__) = (expression);                                                \
-  if (!TT_TRY_CONCAT(tt_result_, __LINE__))                                                               \
-    return std::unexpected<::thintail::Error>(std::move(TT_TRY_CONCAT(tt_result_, __LINE__)).error());    \
+#define TT_TRY(variable, expression)                                                                   \
+  auto TT_TRY_CONCAT(tt_result_, __LINE__) = (expression);                                             \
+  if (!TT_TRY_CONCAT(tt_result_, __LINE__))                                                            \
+    return std::unexpected<::thintail::Error>(std::move(TT_TRY_CONCAT(tt_result_, __LINE__)).error()); \
   variable = std::move(*TT_TRY_CONCAT(tt_result_, __LINE__))
-#define TT_TRY_VOID(expression)                                                                           \
-  do {                                                                                                    \
-    if (auto tt_status = (expression); !tt_status)                                                        \
-      return std::unexpected<::thintail::Error>(std::move(tt_status).error());                            \
+#define TT_TRY_VOID(expression)                                                \
+  do {                                                                         \
+    if (auto tt_status = (expression); !tt_status)                             \
+      return std::unexpected<::thintail::Error>(std::move(tt_status).error()); \
   } while (false)

@@ -11,6 +11,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <type_traits>
 
 #include "core/base/attributes.hpp"
@@ -70,15 +71,19 @@ struct alignas(kCacheLineBytes) Event {
   std::uint16_t flags;
   std::array<std::byte, kPayloadBytes> payload;
 
+  // Built in place: returned through bit_cast, the payload would be stored in pieces and loaded as a whole by the copy into a stream's
+  // cell, which stalls on store forwarding (measured 7.9 ns an event against 5.2).
   template <EventPayload P>
   TT_HOT static Event make(std::int64_t time_ns, std::uint32_t instrument, const P& payload,
                            unsigned flags = 0) noexcept {
-    return {0,
-            time_ns,
-            instrument,
-            P::kType,
-            static_cast<std::uint16_t>(flags),
-            std::bit_cast<std::array<std::byte, kPayloadBytes>>(payload)};
+    Event event;
+    event.sequence = 0;
+    event.time_ns = time_ns;
+    event.instrument = instrument;
+    event.type = P::kType;
+    event.flags = static_cast<std::uint16_t>(flags);
+    new (event.payload.data()) P(payload);
+    return event;
   }
 
   // REQUIRES: type == P::kType.

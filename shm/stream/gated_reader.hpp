@@ -42,6 +42,11 @@ class GatedReader {
     gate_->set_consumed(next_ - 1);
   }
 
+  // In two steps, for a reader whose copy is not safe yet: goes on past `events` peeked ones, whose cells stay, and
+  // gives those up to `sequence` back later. REQUIRES: they were passed.
+  TT_HOT void pass(std::size_t events) noexcept { next_ += events; }
+  TT_HOT void release(std::uint64_t sequence) noexcept { gate_->set_consumed(sequence); }
+
   // Copies the next event and gives its cell back.
   TT_HOT bool poll(Event& out) noexcept {
     const Event* event = peek();

@@ -20,15 +20,18 @@ class FakeReader {
   std::span<const Event> peek_batch(std::size_t events_max) noexcept {
     return std::span(events_).subspan(taken_, std::min(events_max, published_ - taken_));
   }
-  void advance(std::size_t events) noexcept { taken_ += events; }
+  void pass(std::size_t events) noexcept { taken_ += events; }
+  void release(std::uint64_t sequence) noexcept { released_ = sequence; }
 
   void publish(std::size_t events) { published_ += events; }
   std::size_t taken() const { return taken_; }
+  std::uint64_t released() const { return released_; }
 
  private:
   std::vector<Event> events_;
   std::size_t published_ = 0;
   std::size_t taken_ = 0;
+  std::uint64_t released_ = 0;
 };
 
 // Answers only when it is told to.
@@ -76,7 +79,9 @@ TEST_F(JournalStageTest, events_go_to_the_journal_and_their_durability_is_told) 
   EXPECT_EQ(reader_.taken(), 100U);
   EXPECT_TRUE(durable_.empty());
   EXPECT_EQ(stage.do_work(20'000'000), 1U) << "old enough: the write starts";
+  EXPECT_EQ(reader_.released(), 0U) << "a kill now would leave them in the stream alone";
   EXPECT_EQ(stage.do_work(20'000'000), 1U) << "the disk has answered";
+  EXPECT_EQ(reader_.released(), 100U);
   EXPECT_EQ(durable_, std::vector<std::uint64_t>{100});
   EXPECT_EQ(stage.do_work(90'000'000), 0U);
 }
@@ -87,10 +92,12 @@ TEST_F(JournalStageTest, a_stalled_disk_holds_back_the_cursor_of_the_stream_and_
   reader_.publish(20'000);
   for (int i = 0; i < 200; ++i) stage.do_work(i);
   EXPECT_EQ(reader_.taken(), 2 * kBlockEventsMax);
+  EXPECT_EQ(reader_.released(), 0U);
   EXPECT_TRUE(durable_.empty());
   held_ = false;
   for (int i = 0; i < 1'000; ++i) stage.do_work(1'000'000'000 + i);
   EXPECT_EQ(reader_.taken(), 20'000U);
+  EXPECT_EQ(reader_.released(), writer_.durable_sequence());
   ASSERT_TRUE(writer_.close().has_value());
   auto reader = JournalReader::open(writer_.path());
   EXPECT_EQ(test::count_events(*reader, 1), 20'000U);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Process: a program under test: its arguments and environment, what it wrote, how it ended. A watchdog ends one that hangs.
+// Process: a program under test: its arguments and environment, what it wrote, how it ended. A watchdog ends one that
+// hangs.
 #pragma once
 
 #include <fcntl.h>
@@ -25,8 +26,8 @@ namespace thintail::test {
 inline constexpr std::chrono::seconds kWatchdog{120};
 
 // Looks until `holds` does, or the watchdog's time is over.
-inline bool eventually(const std::function<bool()>& holds) {
-  const auto deadline = std::chrono::steady_clock::now() + kWatchdog;
+inline bool eventually(const std::function<bool()>& holds, std::chrono::seconds limit = kWatchdog) {
+  const auto deadline = std::chrono::steady_clock::now() + limit;
   while (!holds()) {
     if (std::chrono::steady_clock::now() > deadline) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
@@ -113,6 +114,8 @@ inline Process start_thintail(std::vector<std::string> arguments) {
   return Process(arguments);
 }
 
-inline ProcessResult run_thintail(std::vector<std::string> arguments) { return start_thintail(std::move(arguments)).wait(); }
+inline ProcessResult run_thintail(std::vector<std::string> arguments) {
+  return start_thintail(std::move(arguments)).wait();
+}
 
 }  // namespace thintail::test

@@ -42,7 +42,7 @@ class SmallModel : public ::testing::Environment {
   static std::string path() { return folder_ + "/model.json"; }
 
  private:
-  static inline std::string folder_;
+  static inline std::string folder_;  // NOLINT(readability-identifier-naming): a member like any other
 };
 const auto* const kSmallModel = ::testing::AddGlobalTestEnvironment(new SmallModel);
 

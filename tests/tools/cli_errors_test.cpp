@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every bad input that a person can give leads to a message that says what, where and what instead, and to its exit code.
+// Every bad input that a person can give leads to a message that says what, where and what instead, and to its exit
+// code.
 #include <gtest/gtest.h>
 #include <sys/mount.h>
 
+#include <bit>
 #include <fstream>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -18,6 +21,21 @@ namespace {
 
 constexpr std::string_view kGoodRows = "1000,1300.1,1300.2\n1200,1300.1,1300.3\n";
 constexpr std::string_view kBadRows = "1000,1300.1,1300.2\n1200,13x0.1,1300.2\n1300,1300.1,1300.3\n";
+
+// Big-endian ms, ask, bid in points, and two volumes that no compressor can shorten much.
+std::string bi5_rows(std::uint32_t rows) {
+  std::mt19937 random(1);
+  std::string bytes;
+  for (std::uint32_t row = 0; row < rows; ++row) {
+    const auto volume = [&] {
+      return std::bit_cast<std::uint32_t>(1.0F + static_cast<float>(random() % 100'000) / 1e5F);
+    };
+    for (const std::uint32_t word : {row * 100, 114'500 + row % 7, 114'490 + row % 7, volume(), volume()}) {
+      for (const int shift : {24, 16, 8, 0}) bytes += static_cast<char>(word >> shift & 0xff);
+    }
+  }
+  return bytes;
+}
 
 struct Expected {
   int exit_code;
@@ -55,7 +73,7 @@ TEST_F(CommandLineErrors, a_file_of_no_format_shows_its_first_line) {
 
 TEST_F(CommandLineErrors, a_file_of_another_format_than_named_is_refused) {
   expect_error({"replay", good_, "--format", "dukascopy-json"}, {1, "TT-0204", {good_}});
-  expect_error({"replay", good_, "--format", "papyrus"}, {64, "TT-0101", {"expected", "lean", "found", "papyrus"}});
+  expect_error({"replay", good_, "--format", "papyrus"}, {1, "TT-0203", {"expected one of lean", "found papyrus"}});
 }
 
 TEST_F(CommandLineErrors, truncated_zstd_is_refused) {
@@ -65,9 +83,8 @@ TEST_F(CommandLineErrors, truncated_zstd_is_refused) {
 }
 
 TEST_F(CommandLineErrors, truncated_lzma_is_refused) {
-  const std::string packed = lzma_packed(std::string(20 * 500, '\0'));
-  const std::string path =
-      files_.write("dukascopy_eurusd_20190204_10h_ticks.bi5", packed.substr(0, packed.size() / 2));
+  const std::string packed = lzma_packed(bi5_rows(2'000));
+  const std::string path = files_.write("dukascopy_eurusd_20190204_10h_ticks.bi5", packed.substr(0, packed.size() / 2));
   expect_error({"replay", path}, {1, "TT-0206", {path, "expected the end of the LZMA stream", "found"}});
 }
 
@@ -78,7 +95,8 @@ TEST_F(CommandLineErrors, a_bad_row_is_counted_and_strict_refuses_it) {
   EXPECT_NE(counted.out.find("1 bad rows skipped"), std::string::npos) << counted.out;
   EXPECT_NE(counted.out.find(path + ":2: bid: expected a decimal price, found \"13x0.1\""), std::string::npos)
       << counted.out;
-  expect_error({"replay", path, "--strict"}, {1, "TT-0205", {path + ":2", "bid", "expected a decimal price", "\"13x0.1\""}});
+  expect_error({"replay", path, "--strict"},
+               {1, "TT-0205", {path + ":2", "bid", "expected a decimal price", "\"13x0.1\""}});
 }
 
 TEST_F(CommandLineErrors, strict_refuses_crossed_quotes_and_backward_times) {
@@ -95,7 +113,8 @@ TEST_F(CommandLineErrors, an_unknown_clock_lists_the_known_ones) {
 
 TEST_F(CommandLineErrors, a_file_without_a_clock_is_refused) {
   const std::string path = files_.write("acme_xauusd_tick_20140503.csv", kGoodRows);
-  expect_error({"replay", path}, {64, "TT-0209", {path, "expected a clock profile by --clock or by a prefix under [sources]"}});
+  expect_error({"replay", path},
+               {64, "TT-0209", {path, "expected a clock profile by --clock or by a prefix under [sources]"}});
 }
 
 TEST_F(CommandLineErrors, an_unknown_instrument_is_named) {
@@ -142,7 +161,8 @@ TEST_F(CommandLineErrors, a_model_that_is_missing_or_no_model_is_refused) {
 
 TEST_F(CommandLineErrors, a_configuration_typo_names_place_and_nearest_key) {
   const std::string path = files_.write("thintail.toml", "[core]\n  instnace = \"x\"\n");
-  expect_error({"run", "--config", path}, {64, "TT-0103", {path + ":2:3", "core.instnace", "nearest is core.instance"}});
+  expect_error({"run", "--config", path},
+               {64, "TT-0103", {path + ":2:3", "core.instnace", "nearest is core.instance"}});
 }
 
 TEST_F(CommandLineErrors, configuration_that_is_no_toml_names_line_and_column) {
@@ -152,7 +172,8 @@ TEST_F(CommandLineErrors, configuration_that_is_no_toml_names_line_and_column) {
 
 TEST_F(CommandLineErrors, a_value_out_of_range_names_its_origin) {
   const std::string path = files_.write("thintail.toml", "[shm]\nevents_slots = 1000\n");
-  expect_error({"run", "--config", path}, {64, "TT-0104", {path + ":2", "shm.events_slots", "expected", "found 1000"}});
+  expect_error({"run", "--config", path},
+               {64, "TT-0104", {path + ":2", "shm.events_slots", "expected a power of two", "found the integer 1000"}});
   expect_error({"run", "--set", "core.isa=neon"}, {64, "TT-0104", {"--set", "core.isa", "expected", "found \"neon\""}});
 }
 
@@ -161,7 +182,8 @@ TEST_F(CommandLineErrors, files_without_names_are_asked_for) {
 }
 
 TEST_F(CommandLineErrors, a_strategy_without_its_model_is_refused) {
-  expect_error({"replay", good_, "--set", "strategy.kind=model_edge"}, {64, "TT-0105", {"model.path", "expected", "found none"}});
+  expect_error({"replay", good_, "--set", "strategy.kind=model_edge"},
+               {64, "TT-0105", {"model.path", "expected", "found none"}});
 }
 
 TEST_F(CommandLineErrors, a_bad_speed_is_refused) {
@@ -170,7 +192,8 @@ TEST_F(CommandLineErrors, a_bad_speed_is_refused) {
 }
 
 TEST_F(CommandLineErrors, a_bad_isa_is_refused) {
-  expect_error({"replay", good_, "--isa", "neon"}, {64, "TT-0104", {"expected one of auto, scalar, avx2, avx512", "found \"neon\""}});
+  expect_error({"replay", good_, "--isa", "neon"},
+               {64, "TT-0104", {"expected one of auto, scalar, avx2, avx512", "found \"neon\""}});
 }
 
 TEST_F(CommandLineErrors, a_bad_period_is_refused) {
@@ -212,7 +235,8 @@ TEST_F(CommandLineErrors, help_and_version_are_no_errors) {
 
 TEST_F(CommandLineErrors, a_core_that_does_not_run_is_named) {
   expect_error({"stat", "--instance", "nobody", "--shm-directory", "/tmp"}, {1, "TT-0303", {"/tmp/thintail-nobody"}});
-  expect_error({"stat", "--interval", "1h"}, {64, "TT-0101", {"--interval", "expected a number and s or ms", "\"1h\""}});
+  expect_error({"stat", "--interval", "1h"},
+               {64, "TT-0101", {"--interval", "expected a number and s or ms", "\"1h\""}});
 }
 
 TEST_F(CommandLineErrors, a_file_that_is_no_journal_is_refused) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `thintail run` as a process: watched by others, ended in order, killed, restarted, and left without its segment or its disk.
+// `thintail run` as a process: watched by others, ended in order, killed, restarted, and left without its segment or
+// its disk.
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
@@ -54,7 +55,8 @@ class Onlooker {
 
  private:
   explicit Onlooker(shm::CoreView view)
-      : view_(std::move(view)), observer_(shm::Observer::from_sequence(*view_->events, view_->events->first_sequence())) {}
+      : view_(std::move(view)),
+        observer_(shm::Observer::from_sequence(*view_->events, view_->events->first_sequence())) {}
   shm::CoreView view_;
   shm::Observer observer_;
   std::vector<Event> seen_;
@@ -87,11 +89,13 @@ class DaemonTest : public testing::Test {
 
   // A live simulator, busy enough to hold positions within a tenth of a second.
   void configure(const std::string& more, double ticks_per_second = 300, unsigned events_slots = 16'384) const {
-    std::ofstream(config()) << "[core]\ninstance = \"e2e\"\ninstruments_max = 8\n[shm]\ndirectory = \"" << shm_.path()
-                            << "\"\nevents_slots = " << events_slots << "\nticks_slots = 4096\n[simulator]\nduration_s = 0\n"
-                            << "instruments = [\"BTCUSD\", \"ETHUSD\"]\nticks_per_second = " << ticks_per_second
-                            << "\n[strategy]\nkind = \"fade_last_move\"\ncooldown_ms = 5\n[strategy.quantity]\nBTCUSD = \"1\"\n"
-                            << "ETHUSD = \"1\"\n[journal]\ndirectory = \"" << journals() << "\"\n" << more;
+    std::ofstream(config())
+        << "[core]\ninstance = \"e2e\"\ninstruments_max = 8\n[shm]\ndirectory = \"" << shm_.path()
+        << "\"\nevents_slots = " << events_slots << "\nticks_slots = 4096\n[simulator]\nduration_s = 0\n"
+        << "instruments = [\"BTCUSD\", \"ETHUSD\"]\nticks_per_second = " << ticks_per_second
+        << "\n[strategy]\nkind = \"fade_last_move\"\ncooldown_ms = 5\n[strategy.quantity]\nBTCUSD = \"1\"\n"
+        << "ETHUSD = \"1\"\n[journal]\ndirectory = \"" << journals() << "\"\n"
+        << more;
   }
   std::string config() const { return folder_.path() + "/thintail.toml"; }
   std::string journals() const { return folder_.path() + "/journal"; }
@@ -111,7 +115,8 @@ class DaemonTest : public testing::Test {
     EXPECT_TRUE(eventually([&] {
       onlooker.look();
       return std::ranges::count(onlooker.seen(), type, &Event::type) >= static_cast<std::ptrdiff_t>(count);
-    })) << "too few events of type " << static_cast<int>(type);
+    })) << "too few events of type "
+        << static_cast<int>(type);
   }
   std::vector<std::string> stat_arguments() const {
     return {"stat", "--instance", "e2e", "--shm-directory", shm_.path(), "--json", "--interval", "50ms"};
@@ -164,7 +169,8 @@ std::size_t missing_from(const Recorded& all, std::span<const Event> seen) {
   }));
 }
 
-// Each run begins with the positions that the run before it ended with. Runs that were cut off before they began count for nothing.
+// Each run begins with the positions that the run before it ended with. Runs that were cut off before they began count
+// for nothing.
 void expect_positions_carried(const Recorded& all) {
   using Positions = std::map<std::uint32_t, Position>;
   Positions held, carried;
@@ -199,6 +205,17 @@ void expect_order_ids_unique(const Recorded& all) {
   for (const Event& event : all.of(EventType::intent)) {
     EXPECT_TRUE(ids.insert(event.as<Intent>().client_order_id).second) << "event " << event.sequence;
   }
+}
+
+TEST(DaemonChecks, notice_an_event_that_is_lost_or_changed) {
+  const std::vector<Event> published = numbered_events(1, 3);
+  Recorded all;
+  for (const Event& event : published) all.events.emplace(event.sequence, event);
+  EXPECT_EQ(missing_from(all, published), 0u);
+  all.events[2].payload[0] ^= std::byte{1};
+  EXPECT_EQ(missing_from(all, published), 1u);
+  all.events.erase(3);
+  EXPECT_EQ(missing_from(all, published), 2u);
 }
 
 TEST_F(DaemonTest, is_seen_by_another_process_and_ends_in_order) {
@@ -402,15 +419,16 @@ class FullDisk {
   pid_t daemon_;
 };
 
-constexpr double kFlood = 30'000;  // ticks a second of each instrument: fills what the journal can hold in memory within seconds
+constexpr double kFlood = 30'000;  // ticks a second of each instrument: fills a ring of kFloodSlots within a second
+constexpr unsigned kFloodSlots = 32'768;
 
 TEST_F(DaemonTest, halts_without_loss_on_a_full_disk_and_goes_on_when_there_is_space) {
-  configure(kLimits, kFlood, 1024);
+  configure(kLimits, kFlood, kFloodSlots);
   Process daemon = start();
   attached(daemon, 1);
   const FullDisk disk(daemon.pid());
   // Three quarters full: no tick is taken any more.
-  EXPECT_TRUE(eventually([&] { return stat()["lag"] >= 768; })) << daemon.err();
+  EXPECT_TRUE(eventually([&] { return stat()["lag"] >= kFloodSlots / 4 * 3; })) << daemon.err();
   const std::string log = daemon.err();
   EXPECT_NE(log.find("TT-0504"), std::string::npos) << log;
   EXPECT_EQ(stat()["state"], "running");
@@ -418,7 +436,7 @@ TEST_F(DaemonTest, halts_without_loss_on_a_full_disk_and_goes_on_when_there_is_s
   EXPECT_LT(durable, stat()["events"].get<std::uint64_t>());
 
   disk.give_space();
-  EXPECT_TRUE(eventually([&] { return stat()["durable"] > durable + 70'000; })) << daemon.err();
+  EXPECT_TRUE(eventually([&] { return stat()["durable"] > durable + 3 * kFloodSlots; })) << daemon.err();
   const ProcessResult ended = end(daemon);
   EXPECT_EQ(ended.exit_code, 0) << ended.err;
   EXPECT_NE(ended.err.find("takes writes again"), std::string::npos) << ended.err;
@@ -446,11 +464,11 @@ TEST_F(DaemonTest, halts_without_loss_on_a_full_disk_and_goes_on_when_there_is_s
 }
 
 TEST_F(DaemonTest, ends_on_a_full_disk_and_hands_the_rest_to_the_next_start) {
-  configure(kLimits, kFlood, 1024);
+  configure(kLimits, kFlood, kFloodSlots);
   Process daemon = start();
   attached(daemon, 1);
   const FullDisk disk(daemon.pid());
-  EXPECT_TRUE(eventually([&] { return stat()["lag"] >= 768; })) << daemon.err();
+  EXPECT_TRUE(eventually([&] { return stat()["lag"] >= kFloodSlots / 4 * 3; })) << daemon.err();
   const ProcessResult ended = end(daemon);
   EXPECT_EQ(ended.exit_code, 1) << ended.err;
   EXPECT_NE(ended.err.find("TT-0504"), std::string::npos) << ended.err;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `thintail replay` on recorded days: bars equal the reference, decisions equal on every instruction set, a run of a file equals its
-// journal, and whatever is changed is noticed and named.
+// `thintail replay` on recorded days: bars equal the reference, decisions equal on every instruction set, a run of a
+// file equals its journal, and whatever is changed is noticed and named.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -134,12 +134,13 @@ class Replay : public testing::Test {
   // A configuration that trades, and whose run of a file leaves a journal.
   std::string write_config(const std::string& ticks, const std::string& model = "") const {
     const std::string path = folder_.path() + "/thintail.toml";
-    std::ofstream(path) << "[core]\ninstance = \"files\"\n[shm]\ndirectory = \"" << folder_.path()
-                        << "\"\nevents_slots = 65536\n[feed]\nkind = \"files\"\nfiles = [\"" << ticks << "\"]\n[model]\npath = \""
-                        << model << "\"\n[strategy]\nkind = \"" << (model.empty() ? "fade_last_move" : "model_edge")
-                        << "\"\n[strategy.quantity]\nXAUUSD = \"5\"\n[risk.XAUUSD]\nmax_order_quantity = \"10\"\n"
-                           "max_position = \"100\"\nmax_quote_age_ms = 5_000\nmax_orders_per_second = 10\n[journal]\ndirectory = \""
-                        << folder_.path() << "/journal\"\n";
+    std::ofstream(path)
+        << "[core]\ninstance = \"files\"\n[shm]\ndirectory = \"" << folder_.path()
+        << "\"\nevents_slots = 65536\n[feed]\nkind = \"files\"\nfiles = [\"" << ticks << "\"]\n[model]\npath = \""
+        << model << "\"\n[strategy]\nkind = \"" << (model.empty() ? "fade_last_move" : "model_edge")
+        << "\"\n[strategy.quantity]\nXAUUSD = \"5\"\n[risk.XAUUSD]\nmax_order_quantity = \"10\"\n"
+           "max_position = \"100\"\nmax_quote_age_ms = 5_000\nmax_orders_per_second = 10\n[journal]\ndirectory = \""
+        << folder_.path() << "/journal\"\n";
     return path;
   }
   std::string journal() const { return folder_.path() + "/journal/files/journal-0000000001.ttj"; }
@@ -213,7 +214,8 @@ TEST_F(Replay, is_the_same_inline_as_pipelined) {
   const std::string ticks = gold_ticks("20140504").string();
   const std::string config = write_config(ticks);
   for (const char* topology : {"pipelined", "inline"}) {
-    const ProcessResult run = run_thintail({"run", "--config", config, "--set", std::string("core.topology=") + topology});
+    const ProcessResult run =
+        run_thintail({"run", "--config", config, "--set", std::string("core.topology=") + topology});
     ASSERT_EQ(run.exit_code, 0) << run.err;
   }
   // Each start continues the numbers; rebased to their starts, the runs are equal.
@@ -231,7 +233,8 @@ TEST_F(Replay, is_the_same_inline_as_pipelined) {
   EXPECT_EQ(first.sequence, last.sequence + 1);
 }
 
-// Changes one byte of the first output of `type` and seals its block again, as somebody would who knows the format. Returns its sequence.
+// Changes one byte of the first output of `type` and seals its block again, as somebody would who knows the format.
+// Returns its sequence.
 std::uint64_t tamper(const std::string& path, EventType type, std::size_t payload_byte) {
   std::vector<std::byte> bytes = file_bytes(path);
   for (std::size_t at = kJournalHeaderBytes; at < bytes.size();) {

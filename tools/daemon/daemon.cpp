@@ -23,8 +23,8 @@ namespace {
 
 constexpr const char* kBuildId = "thintail " THINTAIL_VERSION;
 
-// One tick in kStampEvery is timed from the feed's append to the engine's taking it. The stamps lie in the feed's own array, indexed by
-// sequence, so that the tick itself stays one line.
+// One tick in kStampEvery is timed from the feed's append to the engine's taking it. The stamps lie in the feed's own
+// array, indexed by sequence, so that the tick itself stays one line.
 class RingStamps {
  public:
   static constexpr std::uint64_t kStampEvery = 64;
@@ -49,7 +49,8 @@ class RingStamps {
 // Publishes how a thread fares, every few thousand turns, so that monitors cost it nothing.
 class HealthNote {
  public:
-  HealthNote(shm::Table<shm::HealthRow>& table, std::uint64_t row, std::string_view name, int cpu, const EngineClock& clock)
+  HealthNote(shm::Table<shm::HealthRow>& table, std::uint64_t row, std::string_view name, int cpu,
+             const EngineClock& clock)
       : cell_(&table[row]), clock_(&clock), row_{shm::Text<16>::of(name), cpu, shm::ThreadState::running, 0, 0, 0} {
     cell_->store(row_);
   }
@@ -108,7 +109,7 @@ struct Daemon::Impl {
   shm::Gate* venue_gate = nullptr;
   shm::Gate* answers_gate = nullptr;
   WaitKind wait = WaitKind::park;
-  StopFlag stop_all;    // a thread failed, or everything is to end at once
+  StopFlag stop_all;  // a thread failed, or everything is to end at once
   StopFlag stop_input;  // the feed is to end; what is in the rings is still worked off
   std::atomic<bool> feed_ended{false};
   std::atomic<bool> engine_ended{false};
@@ -119,9 +120,7 @@ struct Daemon::Impl {
   std::vector<std::string> notes;
   std::optional<Error> lost_segment;  // the owning thread's
 
-  bool is_inline() const noexcept {
-    return options.settings.core.topology == Topology::in_line && !options.is_live;
-  }
+  bool is_inline() const noexcept { return options.settings.core.topology == Topology::in_line && !options.is_live; }
 
   Result<void> prepare();
   void spawn(std::string name, int cpu, std::function<void(Waiter&, HealthNote&)> body);
@@ -135,7 +134,8 @@ struct Daemon::Impl {
   void run_report(Waiter& waiter, HealthNote& health);
   CoreProbe probe();
   std::vector<Event> preamble() const;
-  void store_progress(const EventsSink& sink, shm::RunPhase phase, std::int64_t first_ns, std::int64_t last_ns) noexcept;
+  void store_progress(const EventsSink& sink, shm::RunPhase phase, std::int64_t first_ns,
+                      std::int64_t last_ns) noexcept;
 };
 
 Result<void> Daemon::Impl::prepare() {
@@ -181,12 +181,15 @@ Result<void> Daemon::Impl::prepare() {
   wait = resolve_wait(settings.core.wait, hot_threads + 1, cpu_count());
   for (const std::string& note : core->segment().notes()) notes.push_back(note);
   if (!clock.kernel_uses_tsc()) {
-    notes.push_back("the kernel's clocksource is not tsc: a hypervisor may move us to a host of another rate, and latencies with it");
+    notes.push_back(
+        "the kernel's clocksource is not tsc: a hypervisor may move us to a host of another rate, and latencies with "
+        "it");
   }
   for (const auto& [name, position] : carried.positions) {
     if (!options.instruments->find(name)) {
-      notes.push_back(fmt::format("{} of {} is held, but no such instrument is configured: the position is carried no further",
-                                  format_decimal_e9(position.quantity_e9), name));
+      notes.push_back(
+          fmt::format("{} of {} is held, but no such instrument is configured: the position is carried no further",
+                      format_decimal_e9(position.quantity_e9), name));
     }
   }
   return core->publish();
@@ -205,8 +208,9 @@ std::vector<Event> Daemon::Impl::preamble() const {
   for (const auto& [name, position] : carried.positions) {
     if (const auto id = options.instruments->find(name)) positions[*id] = position;
   }
-  return to_events(make_preamble(options.settings, *options.instruments, options.model, carried.epoch, std::move(positions)),
-                   0, options.is_live ? 0u : unsigned{kFlagSimulated});
+  return to_events(
+      make_preamble(options.settings, *options.instruments, options.model, carried.epoch, std::move(positions)), 0,
+      options.is_live ? 0u : unsigned{kFlagSimulated});
 }
 
 void Daemon::Impl::store_progress(const EventsSink& sink, shm::RunPhase phase, std::int64_t first_ns,
@@ -248,7 +252,8 @@ void Daemon::Impl::run_simulated(Source& source, Waiter& waiter, HealthNote& hea
   store_progress(sink, shm::RunPhase::starting, 0, 0);
   while (!stop_all.requested()) {
     // E2: read before the step, so that a feed that ends after an empty step is noticed in the next turn; pairs E1
-    const bool no_more = is_inline() ? stop_input.requested() || source.has_ended() : feed_ended.load(std::memory_order_acquire);
+    const bool no_more =
+        is_inline() ? stop_input.requested() || source.has_ended() : feed_ended.load(std::memory_order_acquire);
     std::uint32_t work = 0;
     if (sink.has_room(half) && !(is_inline() && no_more)) {
       while (work < 64 && driver.step()) ++work;
@@ -259,7 +264,8 @@ void Daemon::Impl::run_simulated(Source& source, Waiter& waiter, HealthNote& hea
     }
     if (work == 0 && no_more && sink.has_room(half)) break;
     if (work != 0 && first_ns == 0) first_ns = driver.last_ns();
-    if (work != 0 && (sink.ticks() & 0x3ff) < 64) store_progress(sink, shm::RunPhase::running, first_ns, driver.last_ns());
+    if (work != 0 && (sink.ticks() & 0x3ff) < 64)
+      store_progress(sink, shm::RunPhase::running, first_ns, driver.last_ns());
     health.turn(work);
     waiter.idle(work);
   }
@@ -311,7 +317,8 @@ void Daemon::Impl::run_live_engine(Waiter& waiter, HealthNote& health) {
     waiter.idle(work);
   }
   Event stopping = Event::make(clock.now_ns(), kNoInstrument, Session{SessionState::stopping, 0, carried.epoch, 0, {}});
-  driver.take(stopping);
+  // A journal that is far behind catches up first.
+  while (!driver.take(stopping) && !stop_all.requested()) waiter.idle(0);
   store_progress(sink, shm::RunPhase::done, first_ns, driver.last_ns());
 }
 
@@ -329,7 +336,8 @@ void Daemon::Impl::run_venue(Waiter& waiter, HealthNote& health) {
 
 void Daemon::Impl::run_journal(Waiter& waiter, HealthNote& health) {
   shm::GatedReader reader(*(*core)->events, *journal_gate);
-  JournalStage stage(reader, *journal, [this](std::uint64_t sequence) noexcept { (*core)->run->set_durable(sequence); });
+  JournalStage stage(reader, *journal,
+                     [this](std::uint64_t sequence) noexcept { (*core)->run->set_durable(sequence); });
   bool refused = false;
   // After a failure elsewhere too it goes on to the engine's end: whatever was published is worth keeping.
   while (true) {
@@ -344,8 +352,8 @@ void Daemon::Impl::run_journal(Waiter& waiter, HealthNote& health) {
         log::info("the journal's disk takes writes again");
       }
     }
-    // A disk that refuses writes holds the engine back, but not the end: what it did not take stays in the segment, and the next start
-    // moves it.
+    // A disk that refuses writes holds the engine back, but not the end: what it did not take stays in the segment, and
+    // the next start moves it.
     if (refused && (stop_input.requested() || stop_all.requested())) break;
     health.turn(work);
     waiter.idle(work);
@@ -400,15 +408,19 @@ void Daemon::start() {
   Impl& daemon = *impl_;
   const CoreSettings& core = daemon.options.settings.core;
   // Consumers first: whatever is published finds them waiting.
-  if (daemon.journal) daemon.spawn("journal", core.journal_cpu, [&](auto& wait, auto& health) { daemon.run_journal(wait, health); });
-  if (daemon.options.on_event) daemon.spawn("report", -1, [&](auto& wait, auto& health) { daemon.run_report(wait, health); });
+  if (daemon.journal)
+    daemon.spawn("journal", core.journal_cpu, [&](auto& wait, auto& health) { daemon.run_journal(wait, health); });
+  if (daemon.options.on_event)
+    daemon.spawn("report", -1, [&](auto& wait, auto& health) { daemon.run_report(wait, health); });
   if (daemon.options.is_live) {
     daemon.spawn("venue", core.venue_cpu, [&](auto& wait, auto& health) { daemon.run_venue(wait, health); });
     daemon.spawn("engine", core.engine_cpu, [&](auto& wait, auto& health) { daemon.run_live_engine(wait, health); });
   } else {
-    daemon.spawn("engine", core.engine_cpu, [&](auto& wait, auto& health) { daemon.run_simulated_engine(wait, health); });
+    daemon.spawn("engine", core.engine_cpu,
+                 [&](auto& wait, auto& health) { daemon.run_simulated_engine(wait, health); });
   }
-  if (!daemon.is_inline()) daemon.spawn("feed", core.feed_cpu, [&](auto& wait, auto& health) { daemon.run_feed(wait, health); });
+  if (!daemon.is_inline())
+    daemon.spawn("feed", core.feed_cpu, [&](auto& wait, auto& health) { daemon.run_feed(wait, health); });
 }
 
 void Daemon::keep_alive() noexcept {

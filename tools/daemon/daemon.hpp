@@ -25,13 +25,14 @@ struct DaemonOptions {
   const InstrumentTable* instruments = nullptr;  // complete; must outlive the daemon
   const LoadedModel* model = nullptr;            // must outlive it too
   Isa isa = Isa::scalar;
-  // True: real time; ticks are stamped when they are published, and a venue thread answers. False: simulated time, where
-  // the ticks' own times rule and the venue is stepped on the engine thread.
+  // True: real time; ticks are stamped when they are published, and a venue thread answers. False: simulated time,
+  // where the ticks' own times rule and the venue is stepped on the engine thread.
   bool is_live = false;
-  std::function<bool(Event&)> next_tick;            // called by the feed thread alone (by the engine's in topology inline)
-  std::function<bool()> feed_has_ended;             // asked after next_tick gave nothing: true: there will be no more
-  std::function<void(const Event&)> on_event = {};  // sees every event in order on a thread of its own, and gates the engine
-  std::uint64_t ticks_total = 0;                    // for progress; 0: not known
+  std::function<bool(Event&)> next_tick;  // called by the feed thread alone (by the engine's in topology inline)
+  std::function<bool()> feed_has_ended;  // asked after next_tick gave nothing: true: there will be no more
+  // Sees every event in order on a thread of its own, and gates the engine.
+  std::function<void(const Event&)> on_event = {};
+  std::uint64_t ticks_total = 0;  // for progress; 0: not known
 };
 
 class Daemon {
@@ -45,13 +46,14 @@ class Daemon {
   void keep_alive() noexcept;
   bool finished() const noexcept;
   void request_stop() noexcept;
-  // Waits for the feed's end (or request_stop), the engine, and the journal's last sync. Fails with what stopped a thread.
+  // Waits for the feed's end (or request_stop), the engine, and the journal's last sync. Fails with what stopped a
+  // thread.
   Result<void> join();
 
   const shm::CoreSegment& core() const noexcept;
   const Carried& carried() const noexcept;
   std::vector<std::string> notes() const;  // what could not be done as asked: pins, locks, huge pages
-  std::string journal_path() const;        // empty without a journal
+  std::string journal_path() const;  // empty without a journal
   std::uint64_t events_appended() const noexcept;
   // Takes the segment's name away after join(), for runs that nobody attaches to later.
   void remove_segment() noexcept;

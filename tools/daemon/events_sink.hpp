@@ -9,7 +9,6 @@
 #include "core/event/payloads.hpp"
 #include "core/thread/stop.hpp"
 #include "core/thread/wait.hpp"
-#include "core/thread/wait.hpp"
 #include "shm/segment/core_segment.hpp"
 #include "shm/stream/stream_writer.hpp"
 
@@ -22,9 +21,11 @@ class EventsSink {
       : core_(&core), stop_(&stop), writer_(*core->events), venue_(venue), quotes_seen_(core->quotes->rows()) {}
 
   TT_HOT std::uint64_t append(Event& event) noexcept {
-    if (cut_off_) [[unlikely]] return 0;
+    if (cut_off_) [[unlikely]]
+      return 0;
     std::uint64_t sequence = writer_.append(event);
-    if (sequence == 0) [[unlikely]] sequence = append_when_free(event);
+    if (sequence == 0) [[unlikely]]
+      sequence = append_when_free(event);
     switch (event.type) {
       case EventType::tick: store_quote(event); break;
       case EventType::position: store_position(event); break;
@@ -44,8 +45,9 @@ class EventsSink {
   std::uint64_t ticks() const noexcept { return ticks_; }
 
  private:
-  // In simulated time one step may append more than there is room for (a weekend of timers): the readers catch up while we wait. Where
-  // the daemon stops before they have, the stream ends here: with a hole in it, nothing after it could be replayed.
+  // In simulated time one step may append more than there is room for (a weekend of timers): the readers catch up while
+  // we wait. Where the daemon stops before they have, the stream ends here: with a hole in it, nothing after it could
+  // be replayed.
   TT_COLD std::uint64_t append_when_free(Event& event) noexcept {
     std::uint64_t sequence = 0;
     YieldWait wait;
@@ -57,7 +59,8 @@ class EventsSink {
   TT_HOT void store_quote(const Event& event) noexcept {
     const auto tick = event.as<Tick>();
     ++ticks_;
-    if (event.instrument >= quotes_seen_.size()) [[unlikely]] return;  // a feed's defect; the pipeline passes over it too
+    if (event.instrument >= quotes_seen_.size()) [[unlikely]]
+      return;  // a feed's defect; the pipeline passes over it too
     auto& cell = (*(*core_)->quotes)[event.instrument];
     const std::uint32_t flags = (tick.ask_e9 < tick.bid_e9 ? shm::kQuoteCrossed : 0u) |
                                 ((event.flags & kFlagSimulated) != 0 ? shm::kQuoteSimulated : 0u);
@@ -68,8 +71,8 @@ class EventsSink {
   void store_position(const Event& event) noexcept {
     const auto position = event.as<Position>();
     (*(*core_)->positions)[event.instrument].store({event.instrument, 0, position.quantity_e9, position.cost_low,
-                                                    position.cost_high, position.realised_low, position.realised_high, 0,
-                                                    0, event.time_ns});
+                                                    position.cost_high, position.realised_low, position.realised_high,
+                                                    0, 0, event.time_ns});
   }
 
   shm::CoreSegment* core_;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// LiveTicks: ticks as a live engine takes them: a lossy observer, since a slow engine must never hold a live feed back. What it missed
-// becomes one Gap.
+// LiveTicks: ticks as a live engine takes them: a lossy observer, since a slow engine must never hold a live feed back.
+// What it missed becomes one Gap.
 //   path     hot
 //   threads  the reading one's
 #pragma once

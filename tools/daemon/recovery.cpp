@@ -15,7 +15,8 @@
 namespace thintail {
 namespace {
 
-// What the old segment holds after `last_sequence`. The journal gated its writer, so nothing in between was overwritten.
+// What the old segment holds after `last_sequence`. The journal gated its writer, so nothing in between was
+// overwritten.
 Result<std::vector<Event>> events_after(const shm::Stream& events, std::uint64_t last_sequence) {
   std::vector<Event> tail;
   auto observer = shm::Observer::from_sequence(events, last_sequence + 1);
@@ -34,8 +35,8 @@ Result<std::vector<Event>> events_after(const shm::Stream& events, std::uint64_t
 
 using Positions = std::map<std::string, Position>;
 
-// The positions at the end of a journal, by instrument name. Nothing where its run ended before it began: all that it had carried over
-// may not stand in it yet.
+// The positions at the end of a journal, by instrument name. Nothing where its run ended before it began: all that it
+// had carried over may not stand in it yet.
 Result<std::optional<Positions>> last_positions(const std::string& journal) {
   TT_TRY(JournalReader reader, JournalReader::open(journal));
   PreambleReader preamble;
@@ -85,7 +86,8 @@ Result<Carried> take_over(const Settings& settings, const shm::WriterLock& lock)
       TT_TRY(newest, append_recovered(newest->path, tail));
     }
   } else {
-    // An older segment that is still there says that nothing was lost: the start between failed before it had published anything.
+    // An older segment that is still there says that nothing was lost: the start between failed before it had published
+    // anything.
     const bool only_failed_to_start = previous && previous->segment().header().epoch < newest->header.epoch;
     carried.after_power_loss = !newest->closed && !only_failed_to_start;
     if (!newest->closed) {

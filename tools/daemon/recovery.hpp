@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Recovery: what a starting daemon takes over from the epoch before: the events that only its shared memory still holds go into its journal,
-// numbers go on, positions are carried.
+// Recovery: what a starting daemon takes over from the epoch before: the events that only its shared memory still holds
+// go into its journal, numbers go on, positions are carried.
 //   path    cold: before the new segment appears
 //   source  CONTRACTS "Restart"
 #pragma once
@@ -17,11 +17,11 @@
 namespace thintail {
 
 struct Carried {
-  std::uint32_t epoch = 1;                       // of the new run
-  std::uint64_t first_sequence = 1;              // of its events
-  std::uint64_t recovered_events = 0;            // moved from the old segment into the journal
-  bool after_power_loss = false;                 // no segment of this boot and no orderly end
-  std::map<std::string, Position> positions;     // by instrument name; flat ones left out
+  std::uint32_t epoch = 1;  // of the new run
+  std::uint64_t first_sequence = 1;  // of its events
+  std::uint64_t recovered_events = 0;  // moved from the old segment into the journal
+  bool after_power_loss = false;  // no segment of this boot and no orderly end
+  std::map<std::string, Position> positions;  // by instrument name; flat ones left out
 };
 
 // REQUIRES: `lock` is the instance's.

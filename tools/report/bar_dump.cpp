@@ -11,7 +11,8 @@ namespace thintail {
 Result<BarDump> BarDump::create(const std::string& path, BarPeriod period, const InstrumentTable& instruments) {
   std::ofstream file(path, std::ios::trunc);
   if (!file) {
-    return fail({.code = ErrorCode::file_unwritable, .doing = "writing bars", .file = path, .found = errno_text(errno)});
+    return fail(
+        {.code = ErrorCode::file_unwritable, .doing = "writing bars", .file = path, .found = errno_text(errno)});
   }
   file << "end_utc,instrument,period,bid_open,bid_high,bid_low,bid_close,ask_open,ask_high,ask_low,ask_close,ticks\n";
   return BarDump(std::move(file), path, period, instruments);
@@ -38,7 +39,8 @@ void BarDump::add(const Event& event) {
 Result<std::uint64_t> BarDump::finish() {
   file_.close();
   if (!file_) {
-    return fail({.code = ErrorCode::file_unwritable, .doing = "writing bars", .file = path_, .found = errno_text(errno)});
+    return fail(
+        {.code = ErrorCode::file_unwritable, .doing = "writing bars", .file = path_, .found = errno_text(errno)});
   }
   return rows_;
 }

@@ -68,16 +68,17 @@ std::string report_text(const ReportInput& input) {
   const RunReport& run = *input.run;
   std::string out;
   out += fmt::format("{}\n{}\n", input.title, std::string(input.title.size(), '='));
-  out += fmt::format("  source      {}{}\n", input.source, run.is_simulated() ? "  SIMULATED MARKET: no real prices" : "");
+  out +=
+      fmt::format("  source      {}{}\n", input.source, run.is_simulated() ? "  SIMULATED MARKET: no real prices" : "");
   out += fmt::format("  strategy    {}\n", input.strategy);
   if (run.count(EventType::tick) != 0) {
     out += fmt::format("  span        {} to {}  ({})\n", utc_text(run.first_ns()), utc_text(run.last_ns()),
                        span_text(run.last_ns() - run.first_ns()));
   }
   if (input.wall_s > 0) {
-    out += fmt::format("  run time    {:.2f} s, {} ticks/s, isa {}\n", input.wall_s,
-                       grouped(static_cast<std::uint64_t>(static_cast<double>(run.count(EventType::tick)) / input.wall_s)),
-                       input.isa);
+    out += fmt::format(
+        "  run time    {:.2f} s, {} ticks/s, isa {}\n", input.wall_s,
+        grouped(static_cast<std::uint64_t>(static_cast<double>(run.count(EventType::tick)) / input.wall_s)), input.isa);
   }
 
   section(out, "Market");
@@ -96,7 +97,8 @@ std::string report_text(const ReportInput& input) {
                        grouped(input.feed->backwards));
     if (input.feed->first_bad_row) out += fmt::format("  first: {}\n", input.feed->first_bad_row->message());
   }
-  if (run.lost_inputs() != 0) out += fmt::format("  warning: {} ticks lost before the engine\n", grouped(run.lost_inputs()));
+  if (run.lost_inputs() != 0)
+    out += fmt::format("  warning: {} ticks lost before the engine\n", grouped(run.lost_inputs()));
 
   section(out, "Decisions");
   out += fmt::format("  bars {}   predictions {} ({} valid)   signals {}   intents {}   fills {}\n",
@@ -132,9 +134,11 @@ std::string report_text(const ReportInput& input) {
     }
     if (!input.latency_note.empty()) out += fmt::format("  {}\n", input.latency_note);
     if (input.jitter) {
-      out += fmt::format("  this machine alone, spinning: {:.0f} gaps/s over 1 us, {:.0f} over 10 us, {:.0f} over 100 us, longest {}\n",
-                         input.jitter->over_1us_per_s, input.jitter->over_10us_per_s, input.jitter->over_100us_per_s,
-                         duration_text(input.jitter->max_ns));
+      out += fmt::format(
+          "  this machine alone, spinning: {:.0f} gaps/s over 1 us, {:.0f} over 10 us, {:.0f} over 100 us, longest "
+          "{}\n",
+          input.jitter->over_1us_per_s, input.jitter->over_10us_per_s, input.jitter->over_100us_per_s,
+          duration_text(input.jitter->max_ns));
     }
   }
 
@@ -193,11 +197,16 @@ std::string report_json(const ReportInput& input) {
   }
   root["money"] = money_json(run.money());
   for (const BaselineRow& row : input.baselines) {
-    root["baselines"].push_back({{"name", row.name}, {"intents", row.intents}, {"fills", row.fills}, {"money", money_json(row.money)}});
+    root["baselines"].push_back(
+        {{"name", row.name}, {"intents", row.intents}, {"fills", row.fills}, {"money", money_json(row.money)}});
   }
   for (const LatencyRow& row : input.latency) {
-    root["latency_ns"].push_back({{"stage", row.stage}, {"n", row.count}, {"p50", row.p50_ns}, {"p90", row.p90_ns},
-                                  {"p99", row.p99_ns}, {"p999", row.p999_ns}});
+    root["latency_ns"].push_back({{"stage", row.stage},
+                                  {"n", row.count},
+                                  {"p50", row.p50_ns},
+                                  {"p90", row.p90_ns},
+                                  {"p99", row.p99_ns},
+                                  {"p999", row.p999_ns}});
   }
   if (input.jitter) {
     root["machine_jitter"] = {{"over_1us_per_s", input.jitter->over_1us_per_s},
@@ -206,8 +215,9 @@ std::string report_json(const ReportInput& input) {
                               {"max_ns", input.jitter->max_ns}};
   }
   if (input.feed) {
-    root["feed"] = {{"rows", input.feed->rows}, {"bad_rows", input.feed->bad_rows}, {"crossed", input.feed->crossed},
-                    {"locked", input.feed->locked}, {"backwards", input.feed->backwards}, {"same_time", input.feed->same_time}};
+    root["feed"] = {{"rows", input.feed->rows},           {"bad_rows", input.feed->bad_rows},
+                    {"crossed", input.feed->crossed},     {"locked", input.feed->locked},
+                    {"backwards", input.feed->backwards}, {"same_time", input.feed->same_time}};
   }
   root["lost_inputs"] = run.lost_inputs();
   root["isa"] = input.isa;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The commands of `thintail`: each adds its options to the command line and, when chosen, leaves what is to be done in `chosen`.
+// The commands of `thintail`: each adds its options to the command line and, when chosen, leaves what is to be done in
+// `chosen`.
 #pragma once
 
 #include <CLI/CLI.hpp>

@@ -37,7 +37,7 @@ void outlive_failed_writes() {
 
 Result<void> watch(Daemon& daemon, const std::function<void()>& on_turn) {
   g_stop_signal = 0;
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = on_stop_signal;
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
@@ -62,7 +62,8 @@ void ProgressBar::show(std::string_view stage, double share, std::string_view de
   const double bounded = std::min(1.0, std::max(0.0, share));
   if (is_terminal_) {
     const int filled = static_cast<int>(bounded * kWidth);
-    fmt::print(stderr, "\r\033[K{:<10} [{:#<{}}{:.<{}}] {:3.0f} %  {}", stage, "", filled, "", kWidth - filled, bounded * 100, detail);
+    fmt::print(stderr, "\r\033[K{:<10} [{:#<{}}{:.<{}}] {:3.0f} %  {}", stage, "", filled, "", kWidth - filled,
+               bounded * 100, detail);
     std::fflush(stderr);
     return;
   }

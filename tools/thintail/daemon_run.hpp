@@ -19,8 +19,8 @@ namespace thintail {
 // Where simulated time begins unless told otherwise: Monday 2024-01-08 00:00 UTC, with every built-in calendar open.
 inline constexpr std::int64_t kSimulatorStartNs = 1'704'672'000LL * 1'000'000'000;
 
-// A tick source as the daemon's feed thread asks for it. It never sleeps there, so that a stop is noticed however long the market is
-// closed.
+// A tick source as the daemon's feed thread asks for it. It never sleeps there, so that a stop is noticed however long
+// the market is closed.
 class DaemonFeed {
  public:
   // Ticks before `from_ns` are passed over, and take no time of the pace. `speed` as in Pace.
@@ -57,10 +57,12 @@ class DaemonFeed {
   bool ended_ = false;
 };
 
-// A log that nobody reads any more and a limit on file sizes become errors to report: no reason for a core to die with orders out.
+// A log that nobody reads any more and a limit on file sizes become errors to report: no reason for a core to die with
+// orders out.
 void outlive_failed_writes();
 
-// Keeps the daemon alive until it has ended or SIGINT, SIGTERM or SIGHUP asks it to; `on_turn` is called ten times a second.
+// Keeps the daemon alive until it has ended or SIGINT, SIGTERM or SIGHUP asks it to; `on_turn` is called ten times a
+// second.
 Result<void> watch(Daemon& daemon, const std::function<void()>& on_turn);
 
 // A bar that redraws itself on a terminal, and a line every few seconds elsewhere. On standard error.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `thintail demo`: the main job end to end: trains a small model on the first part of the ticks, runs the core on the rest through shared
-// memory, and reports.
+// `thintail demo`: the main job end to end: trains a small model on the first part of the ticks, runs the core on the
+// rest through shared memory, and reports.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "adapters/journal/journal_files.hpp"
 #include "core/config/demo_settings.hpp"
 #include "core/event/decision_hash.hpp"
 #include "strategies/backtest/backtest.hpp"
@@ -32,7 +33,8 @@ struct DemoArguments {
   bool json = false;
 };
 
-// The folder chosen, or the demo's own, emptied: model and journal of the last demo stay until the next one.
+// The folder chosen, or the demo's own: model and journal of the last demo stay until the next one. It starts without
+// them: with the positions of a run before it, the same seed would not decide the same.
 Result<std::string> prepare_folder(const std::string& chosen, Settings& settings) {
   namespace fs = std::filesystem;
   std::error_code fault;
@@ -42,14 +44,18 @@ Result<std::string> prepare_folder(const std::string& chosen, Settings& settings
   settings.core.instance += suffix;
   fs::path folder;
   if (!chosen.empty()) {
-    folder = fs::absolute(chosen, fault).lexically_normal();  // the journal names the model in it, to be found from anywhere
+    folder =
+        fs::absolute(chosen, fault).lexically_normal();  // the journal names the model in it, to be found from anywhere
   } else {
     folder = fs::temp_directory_path(fault) / fmt::format("thintail-demo-{}{}", ::getuid(), suffix);
-    fs::remove_all(folder, fault);
   }
+  settings.journal.directory = folder / "journal";
+  fs::remove_all(journal_folder(settings.journal.directory, settings.core.instance), fault);
   fs::create_directories(folder, fault);
   if (fault) {
-    return fail({.code = ErrorCode::file_unwritable, .doing = "making the demo's folder", .file = folder.string(),
+    return fail({.code = ErrorCode::file_unwritable,
+                 .doing = "making the demo's folder",
+                 .file = folder.string(),
                  .found = fault.message()});
   }
   return folder.string();
@@ -59,7 +65,8 @@ Result<void> write_config(const Config& config, const std::string& path) {
   std::ofstream file(path, std::ios::trunc);
   file << show(config, false);
   file.close();
-  if (!file) return fail({.code = ErrorCode::file_unwritable, .doing = "writing the demo's configuration", .file = path});
+  if (!file)
+    return fail({.code = ErrorCode::file_unwritable, .doing = "writing the demo's configuration", .file = path});
   return {};
 }
 
@@ -67,19 +74,21 @@ Result<void> write_config(const Config& config, const std::string& path) {
 Result<void> train(const DemoArguments& arguments, const TickSourceOptions& source, const std::string& config,
                    const std::string& model, ProgressBar& bar) {
   TT_TRY(const std::string program, find_program("thintail-train"));
-  std::vector<std::string> command{"--config", config,       "--out", model, "--progress",
-                                   "--fraction", fmt::format("{}", kTrainShare)};
+  std::vector<std::string> command{
+      "--config", config, "--out", model, "--progress", "--fraction", fmt::format("{}", kTrainShare)};
   if (source.files.empty()) {
     command.emplace_back("--simulator");
   } else {
     command.push_back("--ticks");
     command.insert(command.end(), source.files.begin(), source.files.end());
-    for (const auto& [flag, value] : {std::pair{"--clock", &arguments.run.clock}, {"--format", &arguments.run.format},
+    for (const auto& [flag, value] : {std::pair{"--clock", &arguments.run.clock},
+                                      {"--format", &arguments.run.format},
                                       {"--instrument", &arguments.run.instrument}}) {
       if (!value->empty()) command.insert(command.end(), {flag, *value});
     }
   }
-  // XGBoost's OpenMP threads spin while they wait for one another: on a busy machine that takes ten times as long as sleeping does.
+  // XGBoost's OpenMP threads spin while they wait for one another: on a busy machine that takes ten times as long as
+  // sleeping does.
   ::setenv("OMP_WAIT_POLICY", "passive", 0);
   std::string held_out;
   TT_TRY_VOID(run_program(program, command, [&](std::string_view line) {
@@ -102,7 +111,8 @@ BaselineRow baseline(std::string name, const RunReport& report) {
 }
 
 // The same ticks, costs and limits under the rule that fades every move.
-Result<BaselineRow> fade_baseline(const Settings& settings, const TickSourceOptions& source, std::int64_t from_ns, Isa isa) {
+Result<BaselineRow> fade_baseline(const Settings& settings, const TickSourceOptions& source, std::int64_t from_ns,
+                                  Isa isa) {
   Settings fading = settings;
   fading.strategy.kind = StrategyKind::fade_last_move;
   InstrumentTable instruments(settings.core.instruments_max);
@@ -134,7 +144,6 @@ Result<ExitCode> demo(const DemoArguments& arguments) {
   Settings& settings = config.settings;
   TT_TRY(const Isa isa, isa_from_name(settings.core.isa));
   TT_TRY(const std::string folder, prepare_folder(arguments.folder, settings));
-  settings.journal.directory = folder + "/journal";
 
   TickSourceOptions source;
   source.files = arguments.ticks;
@@ -189,20 +198,22 @@ Result<ExitCode> demo(const DemoArguments& arguments) {
   daemon->remove_segment();
   if (feed->error()) return fail(*feed->error());
   if (report.count(EventType::tick) == 0) return fail({.code = ErrorCode::no_ticks, .doing = "running the demo"});
-  bar.finish("running", fmt::format("{} ticks, {} events through shared memory in {:.2f} s",
-                                    grouped(report.count(EventType::tick)), grouped(daemon->events_appended()), wall_s));
+  bar.finish("running",
+             fmt::format("{} ticks, {} events through shared memory in {:.2f} s",
+                         grouped(report.count(EventType::tick)), grouped(daemon->events_appended()), wall_s));
 
   ReportInput input;
   input.title = "Thintail demo";
-  input.source = fmt::format("{}; the last {:.0f} % of the span, the model knows only what came before", describe(source),
-                             (1 - kTrainShare) * 100);
+  input.source = fmt::format("{}; the last {:.0f} % of the span, the model knows only what came before",
+                             describe(source), (1 - kTrainShare) * 100);
   input.strategy = strategy_text(settings, model ? &*model : nullptr);
   input.run = &report;
   TT_TRY(BaselineRow fading, fade_baseline(settings, source, split_ns, isa));
   input.baselines = {std::move(fading), {"always flat", 0, 0, {}}};
   input.latency = latency_rows(*daemon->core().operator->());
   if (arguments.speed == "max" && settings.core.topology == Topology::pipelined) {
-    input.latency_note = "in_ring is queueing: at full speed the feed runs ahead of the engine by as much as the ring holds";
+    input.latency_note =
+        "in_ring is queueing: at full speed the feed runs ahead of the engine by as much as the ring holds";
   }
   input.jitter = machine_jitter();
   input.isa = isa_name(isa);
@@ -210,12 +221,12 @@ Result<ExitCode> demo(const DemoArguments& arguments) {
   input.hashed_outputs = hash->outputs();
   input.wall_s = wall_s;
   const std::string journal = daemon->journal_path();
-  input.next_steps = {
-      fmt::format("./thintail replay {}    every output of this run again, byte for byte", journal),
-      arguments.ticks.empty() ? "./thintail demo --ticks FILE...    the same on recorded ticks"
-                              : "./thintail replay FILE --dump-bars m1.csv    the bars behind the features",
-      "./thintail run --config thintail.toml    the daemon; ./thintail stat watches it",
-      "./thintail bench spine    how fast, against what"};
+  input.next_steps = {fmt::format("./thintail replay {}    every output of this run again, byte for byte", journal),
+                      arguments.ticks.empty()
+                          ? "./thintail demo --ticks FILE...    the same on recorded ticks"
+                          : "./thintail replay FILE --dump-bars m1.csv    the bars behind the features",
+                      "./thintail run --config thintail.toml    the daemon; ./thintail stat watches it",
+                      "./thintail bench spine    how fast, against what"};
   if (arguments.json) {
     fmt::print("{}", report_json(input));
   } else {

@@ -18,8 +18,8 @@ namespace {
 using namespace thintail;
 
 int report(const Error& error) {
-  fmt::print(stderr, "error: {}\n  {}\n  `thintail explain {}` tells more.\n", error.message(), error_info(error.code).advice,
-             code_name(error.code));
+  fmt::print(stderr, "error: {}\n  {}\n  `thintail explain {}` tells more.\n", error.message(),
+             error_info(error.code).advice, code_name(error.code));
   return static_cast<int>(error_info(error.code).exit);
 }
 
@@ -30,10 +30,11 @@ std::optional<Error> unknown_command(const CLI::App& app, int argc, char** argv)
   std::vector<std::string> known;
   for (const CLI::App* command : app.get_subcommands(nullptr)) known.push_back(command->get_name());
   if (std::ranges::find(known, word) != known.end()) return std::nullopt;
-  return Error{.code = ErrorCode::usage,
-               .doing = "choosing a command",
-               .expected = fmt::format("one of {}; the nearest is {}", fmt::join(known, ", "), nearest_name(word, known)),
-               .found = '"' + printable(word, 64) + '"'};
+  return Error{
+      .code = ErrorCode::usage,
+      .doing = "choosing a command",
+      .expected = fmt::format("one of {}; the nearest is {}", fmt::join(known, ", "), nearest_name(word, known)),
+      .found = '"' + printable(word, 64) + '"'};
 }
 
 int run(int argc, char** argv) {
@@ -41,7 +42,8 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", "thintail " THINTAIL_VERSION);
   app.require_subcommand(1);
   app.footer(
-      "Through the front door ./thintail also: `test [--filter NAME] [--long] [--require-data]` builds and passes every test,\n"
+      "Through the front door ./thintail also: `test [--filter NAME] [--long] [--require-data]` builds and passes "
+      "every test,\n"
       "`lint` checks format and style. Exit codes: 0 ok, 1 runtime error, 2 a check failed, 64 usage, 70 a bug.");
   Action chosen;
   add_demo(app, chosen);

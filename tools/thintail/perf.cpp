@@ -23,7 +23,9 @@ Result<ExitCode> jitter(int seconds, int cpu) {
 Result<ExitCode> script(const std::string& name, const std::vector<std::string>& arguments) {
   const char* root = std::getenv("THINTAIL_ROOT");
   if (root == nullptr) {
-    return fail({.code = ErrorCode::usage, .doing = "profiling", .expected = "a start through ./thintail in the source tree",
+    return fail({.code = ErrorCode::usage,
+                 .doing = "profiling",
+                 .expected = "a start through ./thintail in the source tree",
                  .found = "no THINTAIL_ROOT"});
   }
   return fail(exec_program(fmt::format("{}/perf/{}", root, name), arguments));
@@ -32,7 +34,8 @@ Result<ExitCode> script(const std::string& name, const std::vector<std::string>&
 }  // namespace
 
 void add_perf(CLI::App& app, Action& chosen) {
-  auto* command = app.add_subcommand("perf", "Jitter of this machine; instruction counts and profiles of benchmark cases");
+  auto* command =
+      app.add_subcommand("perf", "Jitter of this machine; instruction counts and profiles of benchmark cases");
   command->require_subcommand(1);
 
   auto* jitter_command = command->add_subcommand("jitter", "Histogram of the gaps that a spinning core sees");

@@ -37,7 +37,8 @@ class LastRun {
     std::uint64_t start = 0;
     Event event;
     while (first.poll(event)) {
-      if (event.type == EventType::session && event.as<Session>().state == SessionState::started) start = event.sequence;
+      if (event.type == EventType::session && event.as<Session>().state == SessionState::started)
+        start = event.sequence;
     }
     if (first.error()) return fail(*first.error());
     TT_TRY(JournalReader reader, JournalReader::open(path));
@@ -79,7 +80,8 @@ Error differs(const EventDifference& difference, const std::string& journal) {
 }
 
 Result<ExitCode> replay_ticks(const ReplayArguments& arguments) {
-  // Without a file of their own, ticks run on the demo's limits and quantities: on none at all, every order would be refused.
+  // Without a file of their own, ticks run on the demo's limits and quantities: on none at all, every order would be
+  // refused.
   TT_TRY(const Config config, arguments.run.load(arguments.run.config_path.empty() ? demo_settings() : Settings{}));
   const Settings& settings = config.settings;
   TT_TRY(const Isa isa, isa_from_name(settings.core.isa));
@@ -90,7 +92,9 @@ Result<ExitCode> replay_ticks(const ReplayArguments& arguments) {
   PacedSource source(feed, pace);
   BarPeriod period{};
   if (!bar_period_from_name(arguments.period, period)) {
-    return fail({.code = ErrorCode::usage, .doing = "reading --period", .expected = "M1, M5, M15, M30, H1, H4 or D1",
+    return fail({.code = ErrorCode::usage,
+                 .doing = "reading --period",
+                 .expected = "M1, M5, M15, M30, H1, H4 or D1",
                  .found = '"' + printable(arguments.period) + '"'});
   }
   std::optional<BarDump> dump;
@@ -108,12 +112,12 @@ Result<ExitCode> replay_ticks(const ReplayArguments& arguments) {
 
   RunReport report(instruments);
   const auto start = std::chrono::steady_clock::now();
-  const BacktestResult result = run_backtest(source, settings, instruments, {isa, 1, model ? &*model : nullptr},
-                                             [&](const Event& event) {
-                                               report.add(event);
-                                               if (dump) dump->add(event);
-                                               if (comparison) comparison->add(event);
-                                             });
+  const BacktestResult result =
+      run_backtest(source, settings, instruments, {isa, 1, model ? &*model : nullptr}, [&](const Event& event) {
+        report.add(event);
+        if (dump) dump->add(event);
+        if (comparison) comparison->add(event);
+      });
   const double wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (feed.error()) return fail(*feed.error());
   if (report.count(EventType::tick) == 0) {
@@ -123,7 +127,8 @@ Result<ExitCode> replay_ticks(const ReplayArguments& arguments) {
 
   ReportInput input;
   input.title = "Replay";
-  input.source = arguments.inputs.size() == 1 ? arguments.inputs.front() : fmt::format("{} files", arguments.inputs.size());
+  input.source =
+      arguments.inputs.size() == 1 ? arguments.inputs.front() : fmt::format("{} files", arguments.inputs.size());
   input.strategy = strategy_text(settings, model ? &*model : nullptr);
   input.run = &report;
   input.feed = feed.stats();
@@ -172,13 +177,14 @@ Result<ExitCode> replay(const ReplayArguments& arguments) {
   std::size_t journals = 0;
   for (const std::string& path : arguments.inputs) journals += is_journal(path);
   if (journals != 0 && journals != arguments.inputs.size()) {
-    return fail({.code = ErrorCode::usage, .doing = "replaying", .expected = "either tick files or journals",
-                 .found = "both"});
+    return fail(
+        {.code = ErrorCode::usage, .doing = "replaying", .expected = "either tick files or journals", .found = "both"});
   }
   if (journals == 0) return replay_ticks(arguments);
   // A journal is always held against itself; naming another one compares nothing that this would not.
   if (!arguments.compare.empty() && arguments.inputs != std::vector{arguments.compare}) {
-    return fail({.code = ErrorCode::usage, .doing = "replaying a journal with --compare",
+    return fail({.code = ErrorCode::usage,
+                 .doing = "replaying a journal with --compare",
                  .expected = "the same journal (two journals are compared by the ticks that made them)",
                  .found = arguments.compare});
   }

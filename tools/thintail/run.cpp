@@ -30,8 +30,11 @@ Result<ExitCode> run(const RunArguments& arguments) {
   TickSourceOptions source;
   if (settings.feed.kind == FeedKind::files) {
     if (settings.feed.files.empty()) {
-      return fail({.code = ErrorCode::config_missing, .doing = "opening the feed", .field = "feed.files",
-                   .expected = "at least one tick file", .found = "none"});
+      return fail({.code = ErrorCode::config_missing,
+                   .doing = "opening the feed",
+                   .field = "feed.files",
+                   .expected = "at least one tick file",
+                   .found = "none"});
     }
     source.files = settings.feed.files;
   }
@@ -65,7 +68,8 @@ Result<ExitCode> run(const RunArguments& arguments) {
   for (const auto& [name, position] : carried.positions) {
     log::info("carried over: {} {}", name, format_decimal_e9(position.quantity_e9));
   }
-  if (settings.risk.empty()) log::warn("no risk limits are configured, so every order will be refused (see [risk] in thintail.toml)");
+  if (settings.risk.empty())
+    log::warn("no risk limits are configured, so every order will be refused (see [risk] in thintail.toml)");
   for (const std::string& note : daemon->notes()) log::warn("{}", note);
   if (!daemon->journal_path().empty()) log::info("journal {}", daemon->journal_path());
 

@@ -18,7 +18,8 @@ void RunOptions::add_config_to(CLI::App& command) {
 void RunOptions::add_ticks_to(CLI::App& command) {
   command.add_option("--clock", clock, "Clock profile of the files' local times, e.g. utc, utc-5, new-york");
   command.add_option("--format", format, "Format of the files instead of detecting it");
-  command.add_option("--instrument", instrument, "Instrument of the files, e.g. XAUUSD@oanda, instead of from their names");
+  command.add_option("--instrument", instrument,
+                     "Instrument of the files, e.g. XAUUSD@oanda, instead of from their names");
   command.add_flag("--strict", strict, "Refuse bad rows, crossed quotes and backward times instead of counting them");
 }
 
@@ -77,9 +78,10 @@ std::string strategy_text(const Settings& settings, const LoadedModel* model) {
     case StrategyKind::model_edge: break;
   }
   if (model == nullptr) return "model_edge";
-  return fmt::format("model_edge ({} trees on {}, {} over {} s, entry at {} costs, exit at {})", model->trees.tree_count(),
-                     model->sidecar.feature_set, model->sidecar.label, model->sidecar.horizon_ns / 1'000'000'000,
-                     settings.strategy.entry_cost_multiple, settings.strategy.exit_cost_multiple);
+  return fmt::format("model_edge ({} trees on {}, {} over {} s, entry at {} costs, exit at {})",
+                     model->trees.tree_count(), model->sidecar.feature_set, model->sidecar.label,
+                     model->sidecar.horizon_ns / 1'000'000'000, settings.strategy.entry_cost_multiple,
+                     settings.strategy.exit_cost_multiple);
 }
 
 std::string ticks_help() {

@@ -31,7 +31,9 @@ Result<std::chrono::milliseconds> interval_of(const std::string& text) {
   const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), number);
   const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
   if (fault != std::errc{} || number <= 0 || (unit != "s" && unit != "ms")) {
-    return fail({.code = ErrorCode::usage, .doing = "reading --interval", .expected = "a number and s or ms, e.g. 1s",
+    return fail({.code = ErrorCode::usage,
+                 .doing = "reading --interval",
+                 .expected = "a number and s or ms, e.g. 1s",
                  .found = '"' + printable(text) + '"'});
   }
   return std::chrono::milliseconds(unit == "s" ? number * 1000 : number);
@@ -61,7 +63,8 @@ std::string_view state_of(const shm::CoreView& core) {
 }
 
 std::string_view name_of(shm::ThreadState state) {
-  static constexpr std::array<std::string_view, 6> kNames = {"absent", "starting", "running", "stopping", "stopped", "failed"};
+  static constexpr std::array<std::string_view, 6> kNames = {"absent",   "starting", "running",
+                                                             "stopping", "stopped",  "failed"};
   const auto index = static_cast<std::size_t>(state);
   return index < kNames.size() ? kNames[index] : "unknown";
 }
@@ -97,8 +100,8 @@ void print_text(const shm::CoreView& core, const Sample& now, const Sample& befo
   };
   const HistogramSnapshot latency = core->stage(shm::Stage::tick_to_intent).snapshot();
   std::string line = fmt::format(
-      "{} epoch {}  {}  ticks/s {}  events/s {}  lag {}  not durable {}  tick-to-intent p50 {} ns p99 {} ns", state_of(core),
-      core.segment().header().epoch, now.progress.time_ns == 0 ? "-" : utc_text(now.progress.time_ns),
+      "{} epoch {}  {}  ticks/s {}  events/s {}  lag {}  not durable {}  tick-to-intent p50 {} ns p99 {} ns",
+      state_of(core), core.segment().header().epoch, now.progress.time_ns == 0 ? "-" : utc_text(now.progress.time_ns),
       rate(now.progress.inputs, before.progress.inputs), rate(now.events, before.events), slowest_gate(*core->events),
       now.events - std::min(now.events, now.durable), latency.percentile_ns(50), latency.percentile_ns(99));
   for (const PositionLine& position : positions_of(core)) {
@@ -122,27 +125,33 @@ void print_json(const shm::CoreView& core, const Sample& now) {
   for (std::uint64_t row = 0; row < core->health->rows(); ++row) {
     shm::HealthRow health{};
     if (!(*core->health)[row].load(health) || health.state == shm::ThreadState::absent) continue;
-    root["threads"].push_back({{"name", health.name.view()}, {"state", name_of(health.state)}, {"cpu", health.cpu},
+    root["threads"].push_back({{"name", health.name.view()},
+                               {"state", name_of(health.state)},
+                               {"cpu", health.cpu},
                                {"work", health.work_count},
-                               {"idle", health.idle_count}, {"last_progress_ns", std::to_string(health.last_progress_ns)}});
+                               {"idle", health.idle_count},
+                               {"last_progress_ns", std::to_string(health.last_progress_ns)}});
   }
   root["quotes"] = nlohmann::ordered_json::array();
   for (std::uint64_t id = 0; id < core->instruments->size(); ++id) {
     shm::QuoteRow quote{};
     if (id >= core->quotes->rows() || !(*core->quotes)[id].load(quote) || quote.ticks == 0) continue;
     const shm::InstrumentNameRow& name = (*core->instruments)[id];
-    root["quotes"].push_back({{"instrument", name.name.view()}, {"bid", format_decimal_e9(quote.bid_e9, name.digits)},
+    root["quotes"].push_back({{"instrument", name.name.view()},
+                              {"bid", format_decimal_e9(quote.bid_e9, name.digits)},
                               {"ask", format_decimal_e9(quote.ask_e9, name.digits)},
                               {"time_ns", std::to_string(quote.time_ns)}});
   }
   root["positions"] = nlohmann::ordered_json::array();
   for (const PositionLine& line : positions_of(core)) {
-    root["positions"].push_back({{"instrument", line.instrument}, {"quantity", line.quantity}, {"realised", line.realised}});
+    root["positions"].push_back(
+        {{"instrument", line.instrument}, {"quantity", line.quantity}, {"realised", line.realised}});
   }
   for (std::size_t stage = 0; stage < shm::kStageNames.size(); ++stage) {
     const HistogramSnapshot seen = core->stages[stage].snapshot();
     if (seen.count == 0) continue;
-    root["latency_ns"][std::string(shm::kStageNames[stage])] = {{"n", seen.count}, {"p50", seen.percentile_ns(50)},
+    root["latency_ns"][std::string(shm::kStageNames[stage])] = {{"n", seen.count},
+                                                                {"p50", seen.percentile_ns(50)},
                                                                 {"p99", seen.percentile_ns(99)},
                                                                 {"p999", seen.percentile_ns(99.9)}};
   }
@@ -182,7 +191,8 @@ Result<ExitCode> stat(const StatArguments& arguments) {
 }  // namespace
 
 void add_stat(CLI::App& app, Action& chosen) {
-  auto* command = app.add_subcommand("stat", "Attaches to a running core and prints how it fares, a line each interval");
+  auto* command =
+      app.add_subcommand("stat", "Attaches to a running core and prints how it fares, a line each interval");
   auto arguments = std::make_shared<StatArguments>();
   command->add_option("--instance", arguments->instance, "Which core");
   command->add_option("--shm-directory", arguments->directory, "Where its segment lies");
