@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "bench/spine/suite.hpp"
+#include "bench/transport/suite.hpp"
 
 namespace thintail::bench {
 namespace {
@@ -23,7 +24,7 @@ struct CommandLine {
   bool json = false;
 };
 
-std::vector<Suite> all_suites() { return {spine_suite()}; }
+std::vector<Suite> all_suites() { return {spine_suite(), transport_suite()}; }
 
 void add_options(CLI::App& app, CommandLine& line) {
   app.add_option("SUITE", line.suite, "Suite to run; none: they are listed");

@@ -21,7 +21,7 @@ class PaperVenue {
 
   std::uint32_t do_work(std::int64_t now_ns) noexcept {
     std::uint32_t work = 0;
-    Event event;
+    Event event{};  // g++ 12 does not see that poll() fills it
     while (work < kBatch && intents_->poll(event)) {
       ++work;
       if (!model_.on_intent(event)) refuse(event, now_ns);

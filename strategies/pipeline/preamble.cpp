@@ -62,7 +62,31 @@ std::vector<Event> to_events(const Preamble& preamble, std::int64_t time_ns, uns
   for (const auto& [id, position] : preamble.positions) {
     events.push_back(Event::make(time_ns, id, position, flags | kFlagSnapshot));
   }
+  const auto latch = [&](CommandKind kind) {
+    events.push_back(Event::make(time_ns, kNoInstrument, Command{0, kind, 0, 0, {}}, flags | kFlagSnapshot));
+  };
+  // The kill first: it would end the flattening.
+  if (preamble.latches.killed) latch(CommandKind::kill);
+  if (preamble.latches.paused) latch(preamble.latches.flattening ? CommandKind::flatten : CommandKind::pause);
   return events;
+}
+
+void CommandLatches::take(CommandKind kind) noexcept {
+  switch (kind) {  // as DecisionPipeline::on_command() does
+    case CommandKind::pause: paused = true; break;
+    case CommandKind::resume: paused = flattening = false; break;
+    case CommandKind::flatten: paused = flattening = true; break;
+    case CommandKind::kill:
+      killed = true;
+      flattening = false;
+      break;
+    case CommandKind::reset_kill: killed = false; break;
+    case CommandKind::none: break;
+  }
+}
+
+bool is_carried_latch(const Event& event) noexcept {
+  return event.type == EventType::command && (event.flags & kFlagSnapshot) != 0 && !event.is_output();
 }
 
 bool PreambleReader::take(const Event& event) {

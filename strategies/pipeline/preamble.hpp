@@ -19,6 +19,15 @@
 
 namespace thintail {
 
+// What an operator's commands left in force at a run's end.
+struct CommandLatches {
+  bool killed = false;
+  bool paused = false;
+  bool flattening = false;  // paused, and closing what is held; true also once all of it is closed
+
+  void take(CommandKind kind) noexcept;
+};
+
 struct Preamble {
   std::uint32_t epoch = 0;
   std::string config_text;  // canonical TOML of what decisions depend on
@@ -26,14 +35,19 @@ struct Preamble {
   Sha256Digest model_hash{};
   bool has_model = false;
   std::map<InstrumentId, Position> positions;  // carried over from the epoch before
+  CommandLatches latches;  // likewise; to_events() writes them, but PreambleReader leaves them to the caller
 };
 
 // What a run of these settings begins with. `model` may be null.
 Preamble make_preamble(const Settings& settings, const InstrumentTable& instruments, const LoadedModel* model,
                        std::uint32_t epoch, std::map<InstrumentId, Position> positions = {});
 
-// The preamble as events, in order; sequences are the sink's to give.
+// The preamble as events, in order; sequences are the sink's to give. The latches come last, as Command events with kFlagSnapshot, id 0
+// and actor 0: they are ordinary inputs, which the pipeline obeys as it obeyed the operator, and replay with it.
 std::vector<Event> to_events(const Preamble& preamble, std::int64_t time_ns, unsigned flags);
+
+// Whether the event is one of those.
+bool is_carried_latch(const Event& event) noexcept;
 
 // Collects a preamble from the events of a stream.
 class PreambleReader {

@@ -11,10 +11,12 @@
 #include "core/log/log.hpp"
 #include "core/thread/affinity.hpp"
 #include "core/thread/worker.hpp"
+#include "shm/control/control_segment.hpp"
 #include "shm/segment/process_identity.hpp"
 #include "shm/stream/gated_reader.hpp"
 #include "strategies/backtest/backtest.hpp"
 #include "strategies/pipeline/live_driver.hpp"
+#include "tools/daemon/command_inbox.hpp"
 #include "tools/daemon/events_sink.hpp"
 #include "tools/daemon/live_ticks.hpp"
 
@@ -102,6 +104,8 @@ struct Daemon::Impl {
   Carried carried;
   EngineClock clock;
   std::optional<shm::CoreSegment> core;
+  std::unique_ptr<shm::ControlSegment> control;
+  std::optional<CommandInbox> commands;
   std::optional<JournalWriter> journal;
   shm::Gate* ticks_gate = nullptr;
   shm::Gate* journal_gate = nullptr;
@@ -192,6 +196,10 @@ Result<void> Daemon::Impl::prepare() {
                       format_decimal_e9(position.quantity_e9), name));
     }
   }
+  // Before the core's own name: whoever finds the core finds where to send commands to.
+  TT_TRY(control, shm::ControlSegment::create(settings.shm.directory, settings.core.instance, carried.epoch));
+  commands.emplace(*control, carried.commands);
+  TT_TRY_VOID(control->publish());
   return core->publish();
 }
 
@@ -208,9 +216,10 @@ std::vector<Event> Daemon::Impl::preamble() const {
   for (const auto& [name, position] : carried.positions) {
     if (const auto id = options.instruments->find(name)) positions[*id] = position;
   }
-  return to_events(
-      make_preamble(options.settings, *options.instruments, options.model, carried.epoch, std::move(positions)), 0,
-      options.is_live ? 0u : unsigned{kFlagSimulated});
+  Preamble preamble =
+      make_preamble(options.settings, *options.instruments, options.model, carried.epoch, std::move(positions));
+  preamble.latches = carried.latches;
+  return to_events(preamble, 0, options.is_live ? 0u : unsigned{kFlagSimulated});
 }
 
 void Daemon::Impl::store_progress(const EventsSink& sink, shm::RunPhase phase, std::int64_t first_ns,
@@ -264,6 +273,13 @@ void Daemon::Impl::run_simulated(Source& source, Waiter& waiter, HealthNote& hea
     }
     if (work == 0 && no_more && sink.has_room(half)) break;
     if (work != 0 && first_ns == 0) first_ns = driver.last_ns();
+    // Between ticks, at the engine's last time; before the first tick there is no time to take a command at.
+    if (Event command;
+        first_ns != 0 && sink.has_room(half) && commands->poll(command, driver.last_ns(), kFlagSimulated)) {
+      driver.take(command);
+      if (command.sequence != 0) commands->taken(command.sequence);  // 0: the daemon stops, and the stream has ended
+      ++work;
+    }
     if (work != 0 && (sink.ticks() & 0x3ff) < 64)
       store_progress(sink, shm::RunPhase::running, first_ns, driver.last_ns());
     health.turn(work);
@@ -311,7 +327,13 @@ void Daemon::Impl::run_live_engine(Waiter& waiter, HealthNote& health) {
   store_progress(sink, shm::RunPhase::running, first_ns, first_ns);
   std::uint64_t turns = 0;
   while (!stop_all.requested() && !stop_input.requested()) {
-    const std::uint32_t work = driver.do_work(clock.now_ns());
+    const std::int64_t now_ns = clock.now_ns();
+    std::uint32_t work = driver.do_work(now_ns);
+    // A halted engine leaves it waiting; then it comes again.
+    if (Event command; commands->poll(command, now_ns, 0) && driver.take(command)) {
+      commands->taken(command.sequence);
+      ++work;
+    }
     if ((++turns & 0x3ff) == 0 || work == 0) store_progress(sink, shm::RunPhase::running, first_ns, driver.last_ns());
     health.turn(work);
     waiter.idle(work);
@@ -425,6 +447,7 @@ void Daemon::start() {
 
 void Daemon::keep_alive() noexcept {
   impl_->core->segment().heartbeat(impl_->clock.now_ns());
+  impl_->control->reset_dead_slots();
   if (!impl_->core->segment().is_current()) {
     if (!impl_->lost_segment) {
       impl_->lost_segment = Error{.code = ErrorCode::shm_lost,

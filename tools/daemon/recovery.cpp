@@ -33,40 +33,50 @@ Result<std::vector<Event>> events_after(const shm::Stream& events, std::uint64_t
   return tail;
 }
 
-using Positions = std::map<std::string, Position>;
+// What was in force at the end of a journal.
+struct LastState {
+  std::map<std::string, Position> positions;  // by instrument name
+  CommandLatches latches;
+  std::vector<SeenCommand> commands;
+};
 
-// The positions at the end of a journal, by instrument name. Nothing where its run ended before it began: all that it
-// had carried over may not stand in it yet.
-Result<std::optional<Positions>> last_positions(const std::string& journal) {
+// Nothing where the journal's run ended before it began: all that it had carried over may not stand in it yet.
+Result<std::optional<LastState>> last_state(const std::string& journal) {
   TT_TRY(JournalReader reader, JournalReader::open(journal));
   PreambleReader preamble;
+  LastState last;
   std::map<InstrumentId, Position> by_id;
   bool in_preamble = true;
   Event event;
   while (reader.poll(event)) {
-    in_preamble = in_preamble && preamble.take(event);
+    in_preamble = in_preamble && (is_carried_latch(event) || preamble.take(event));
     if (event.type == EventType::position) by_id[event.instrument] = event.as<Position>();
+    if (event.type != EventType::command || event.is_output()) continue;
+    const auto command = event.as<Command>();
+    last.latches.take(command.kind);
+    if (command.command_id == 0) continue;
+    if (last.commands.size() == kCommandsRemembered) last.commands.erase(last.commands.begin());
+    last.commands.push_back({command.command_id, event.sequence});
   }
   if (reader.error()) return fail(*reader.error());
-  if (in_preamble) return std::optional<Positions>();
-  Positions positions;
-  if (by_id.empty()) return std::optional(positions);
+  if (in_preamble) return std::optional<LastState>();
+  if (by_id.empty()) return std::optional(std::move(last));
   TT_TRY(const Preamble start, std::move(preamble).finish());
   for (const auto& [id, position] : by_id) {
     const bool is_flat = position.quantity_e9 == 0 && position.realised_low == 0 && position.realised_high == 0;
-    if (id < start.instruments.size() && !is_flat) positions[start.instruments[id].name()] = position;
+    if (id < start.instruments.size() && !is_flat) last.positions[start.instruments[id].name()] = position;
   }
-  return std::optional(std::move(positions));
+  return std::optional(std::move(last));
 }
 
-// Those of the newest journal whose run began.
-Result<Positions> carried_positions(const Settings& settings) {
+// That of the newest journal whose run began.
+Result<LastState> carried_state(const Settings& settings) {
   TT_TRY(const auto journals, list_journals(journal_folder(settings.journal.directory, settings.core.instance)));
   for (const JournalFileName& journal : journals | std::views::reverse) {
-    TT_TRY(auto positions, last_positions(journal.path));
-    if (positions) return *std::move(positions);
+    TT_TRY(auto last, last_state(journal.path));
+    if (last) return *std::move(last);
   }
-  return Positions();
+  return LastState();
 }
 
 }  // namespace
@@ -96,7 +106,10 @@ Result<Carried> take_over(const Settings& settings, const shm::WriterLock& lock)
   }
   carried.epoch = std::max(carried.epoch, newest->header.epoch + 1);
   carried.first_sequence = newest->last_sequence + 1 + (carried.after_power_loss ? kPowerLossSkip : 0);
-  TT_TRY(carried.positions, carried_positions(settings));
+  TT_TRY(LastState last, carried_state(settings));
+  carried.positions = std::move(last.positions);
+  carried.latches = last.latches;
+  carried.commands = std::move(last.commands);
   return carried;
 }
 

@@ -17,9 +17,13 @@ void add_demo(CLI::App& app, Action& chosen);
 void add_run(CLI::App& app, Action& chosen);
 void add_replay(CLI::App& app, Action& chosen);
 void add_stat(CLI::App& app, Action& chosen);
+void add_top(CLI::App& app, Action& chosen);
+void add_events(CLI::App& app, Action& chosen);
+void add_ctl(CLI::App& app, Action& chosen);
 void add_config(CLI::App& app, Action& chosen);
 void add_explain(CLI::App& app, Action& chosen);
 void add_perf(CLI::App& app, Action& chosen);
 void add_bench(CLI::App& app, Action& chosen);
+void add_abi(CLI::App& app, Action& chosen);
 
 }  // namespace thintail

@@ -225,7 +225,7 @@ Result<ExitCode> demo(const DemoArguments& arguments) {
                       arguments.ticks.empty()
                           ? "./thintail demo --ticks FILE...    the same on recorded ticks"
                           : "./thintail replay FILE --dump-bars m1.csv    the bars behind the features",
-                      "./thintail run --config thintail.toml    the daemon; ./thintail stat watches it",
+                      "./thintail run --config thintail.toml    the daemon; ./thintail top watches it",
                       "./thintail bench spine    how fast, against what"};
   if (arguments.json) {
     fmt::print("{}", report_json(input));

@@ -50,10 +50,14 @@ int run(int argc, char** argv) {
   add_run(app, chosen);
   add_replay(app, chosen);
   add_stat(app, chosen);
+  add_top(app, chosen);
+  add_events(app, chosen);
+  add_ctl(app, chosen);
   add_config(app, chosen);
   add_explain(app, chosen);
   add_bench(app, chosen);
   add_perf(app, chosen);
+  add_abi(app, chosen);
   if (const auto unknown = unknown_command(app, argc, argv)) return report(*unknown);
   try {
     app.parse(argc, argv);

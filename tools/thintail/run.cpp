@@ -90,7 +90,8 @@ void add_run(CLI::App& app, Action& chosen) {
   arguments->run.add_config_to(*command);
   arguments->run.add_ticks_to(*command);
   arguments->run.add_model_to(*command);
-  command->footer("Attach from another process with `thintail stat`.");
+  command->footer(
+      "Attach from another process with `thintail top`, `stat` or `events`; command it with `thintail ctl`.");
   command->callback([arguments, &chosen] { chosen = [arguments] { return run(*arguments); }; });
 }
 

@@ -2,7 +2,7 @@
 // `thintail stat`: attaches to a running core from another process and prints how it fares; the core does not notice.
 #include <fmt/format.h>
 
-#include <array>
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
@@ -10,10 +10,9 @@
 #include <thread>
 
 #include "core/price/decimal.hpp"
-#include "shm/segment/core_segment.hpp"
+#include "tools/monitor/core_sample.hpp"
 #include "tools/report/report_text.hpp"
 #include "tools/thintail/commands.hpp"
-#include "tools/thintail/run_options.hpp"
 
 namespace thintail {
 namespace {
@@ -39,129 +38,73 @@ Result<std::chrono::milliseconds> interval_of(const std::string& text) {
   return std::chrono::milliseconds(unit == "s" ? number * 1000 : number);
 }
 
-// One look at the core.
-struct Sample {
-  std::uint64_t events = 0;
-  std::uint64_t ticks = 0;
-  std::uint64_t durable = 0;
-  shm::ProgressRow progress{};
-};
-
-Sample sample_of(const shm::CoreView& core) {
-  Sample sample;
-  sample.events = core->events->head();
-  sample.ticks = core->ticks->head();
-  sample.durable = core->run->durable();
-  static_cast<void>(core->run->progress.load(sample.progress));  // unreadable: the last known stays zero
-  return sample;
-}
-
-std::string_view state_of(const shm::CoreView& core) {
-  if (core.segment().state() == shm::SegmentState::stopped) return "stopped";
-  if (!core.segment().is_current()) return "stale";  // its name leads elsewhere: whoever writes now, writes another one
-  return core.segment().writer_is_alive() ? "running" : "dead";
-}
-
-std::string_view name_of(shm::ThreadState state) {
-  static constexpr std::array<std::string_view, 6> kNames = {"absent",   "starting", "running",
-                                                             "stopping", "stopped",  "failed"};
-  const auto index = static_cast<std::size_t>(state);
-  return index < kNames.size() ? kNames[index] : "unknown";
-}
-
-std::uint64_t slowest_gate(const shm::Stream& stream) {
-  std::uint64_t lag = 0;
-  for (const shm::Gate& gate : stream.gates()) {
-    if (gate.is_active()) lag = std::max(lag, stream.head() - std::min(stream.head(), gate.consumed()));
-  }
-  return lag;
-}
-
-struct PositionLine {
-  std::string instrument;
-  std::string quantity;
-  std::string realised;
-};
-
-std::vector<PositionLine> positions_of(const shm::CoreView& core) {
-  std::vector<PositionLine> lines;
-  for (std::uint64_t id = 0; id < core->instruments->size(); ++id) {
-    shm::PositionRow row{};
-    if (id >= core->positions->rows() || !(*core->positions)[id].load(row) || row.time_ns == 0) continue;
-    lines.push_back({std::string((*core->instruments)[id].name.view()), format_decimal_e9(row.quantity_e9),
-                     format_money_e18(from_words(row.realised_low, row.realised_high))});
-  }
-  return lines;
-}
-
-void print_text(const shm::CoreView& core, const Sample& now, const Sample& before, double seconds) {
+void print_text(const CoreSample& now, const CoreSample& before, double seconds) {
   const auto rate = [&](std::uint64_t a, std::uint64_t b) {
     return grouped(static_cast<std::uint64_t>(static_cast<double>(a - std::min(a, b)) / seconds));
   };
-  const HistogramSnapshot latency = core->stage(shm::Stage::tick_to_intent).snapshot();
+  const auto latency = std::ranges::find(now.stages, "tick_to_intent", &StageSample::name);
+  const bool is_timed = latency != now.stages.end();
   std::string line = fmt::format(
       "{} epoch {}  {}  ticks/s {}  events/s {}  lag {}  not durable {}  tick-to-intent p50 {} ns p99 {} ns",
-      state_of(core), core.segment().header().epoch, now.progress.time_ns == 0 ? "-" : utc_text(now.progress.time_ns),
-      rate(now.progress.inputs, before.progress.inputs), rate(now.events, before.events), slowest_gate(*core->events),
-      now.events - std::min(now.events, now.durable), latency.percentile_ns(50), latency.percentile_ns(99));
-  for (const PositionLine& position : positions_of(core)) {
-    line += fmt::format("  {} {} ({})", position.instrument, position.quantity, position.realised);
+      name_of(now.state), now.epoch, now.engine_ns == 0 ? "-" : utc_text(now.engine_ns),
+      rate(now.inputs, before.inputs), rate(now.events_head, before.events_head), now.streams.front().depth(),
+      now.events_head - std::min(now.events_head, now.durable), is_timed ? latency->p50_ns : 0,
+      is_timed ? latency->p99_ns : 0);
+  for (const InstrumentSample& row : now.instruments) {
+    if (!row.has_position) continue;
+    line += fmt::format("  {} {} ({})", printable(row.name), format_decimal_e9(row.quantity_e9),
+                        format_money_e18(row.realised_e18));
   }
   fmt::print("{}\n", line);
 }
 
-void print_json(const shm::CoreView& core, const Sample& now) {
+void print_json(const CoreSample& now) {
   nlohmann::ordered_json root;
   root["schema"] = "thintail-stat/1";
-  root["state"] = state_of(core);
-  root["epoch"] = core.segment().header().epoch;
-  root["pid"] = core.segment().header().writer_pid;
-  root["time_ns"] = std::to_string(now.progress.time_ns);
-  root["ticks"] = now.progress.inputs;
-  root["events"] = now.events;
+  root["state"] = name_of(now.state);
+  root["epoch"] = now.epoch;
+  root["pid"] = now.pid;
+  root["time_ns"] = std::to_string(now.engine_ns);
+  root["ticks"] = now.inputs;
+  root["events"] = now.events_head;
   root["durable"] = now.durable;
-  root["lag"] = slowest_gate(*core->events);
+  root["lag"] = now.streams.front().depth();
   root["threads"] = nlohmann::ordered_json::array();
-  for (std::uint64_t row = 0; row < core->health->rows(); ++row) {
-    shm::HealthRow health{};
-    if (!(*core->health)[row].load(health) || health.state == shm::ThreadState::absent) continue;
-    root["threads"].push_back({{"name", health.name.view()},
-                               {"state", name_of(health.state)},
-                               {"cpu", health.cpu},
-                               {"work", health.work_count},
-                               {"idle", health.idle_count},
-                               {"last_progress_ns", std::to_string(health.last_progress_ns)}});
+  for (const ThreadSample& thread : now.threads) {
+    root["threads"].push_back({{"name", thread.name},
+                               {"state", name_of(thread.state)},
+                               {"cpu", thread.cpu},
+                               {"work", thread.work},
+                               {"idle", thread.idle},
+                               {"last_progress_ns", std::to_string(thread.last_progress_ns)}});
   }
   root["quotes"] = nlohmann::ordered_json::array();
-  for (std::uint64_t id = 0; id < core->instruments->size(); ++id) {
-    shm::QuoteRow quote{};
-    if (id >= core->quotes->rows() || !(*core->quotes)[id].load(quote) || quote.ticks == 0) continue;
-    const shm::InstrumentNameRow& name = (*core->instruments)[id];
-    root["quotes"].push_back({{"instrument", name.name.view()},
-                              {"bid", format_decimal_e9(quote.bid_e9, name.digits)},
-                              {"ask", format_decimal_e9(quote.ask_e9, name.digits)},
-                              {"time_ns", std::to_string(quote.time_ns)}});
-  }
   root["positions"] = nlohmann::ordered_json::array();
-  for (const PositionLine& line : positions_of(core)) {
-    root["positions"].push_back(
-        {{"instrument", line.instrument}, {"quantity", line.quantity}, {"realised", line.realised}});
+  for (const InstrumentSample& row : now.instruments) {
+    if (row.has_quote) {
+      root["quotes"].push_back({{"instrument", row.name},
+                                {"bid", format_decimal_e9(row.bid_e9, row.digits)},
+                                {"ask", format_decimal_e9(row.ask_e9, row.digits)},
+                                {"time_ns", std::to_string(row.quote_ns)}});
+    }
+    if (row.has_position) {
+      root["positions"].push_back({{"instrument", row.name},
+                                   {"quantity", format_decimal_e9(row.quantity_e9)},
+                                   {"realised", format_money_e18(row.realised_e18)}});
+    }
   }
-  for (std::size_t stage = 0; stage < shm::kStageNames.size(); ++stage) {
-    const HistogramSnapshot seen = core->stages[stage].snapshot();
-    if (seen.count == 0) continue;
-    root["latency_ns"][std::string(shm::kStageNames[stage])] = {{"n", seen.count},
-                                                                {"p50", seen.percentile_ns(50)},
-                                                                {"p99", seen.percentile_ns(99)},
-                                                                {"p999", seen.percentile_ns(99.9)}};
+  for (const StageSample& stage : now.stages) {
+    root["latency_ns"][stage.name] = {
+        {"n", stage.count}, {"p50", stage.p50_ns}, {"p99", stage.p99_ns}, {"p999", stage.p999_ns}};
   }
-  fmt::print("{}\n", root.dump());
+  // Names from a damaged segment may be no UTF-8.
+  fmt::print("{}\n", root.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 Result<ExitCode> stat(const StatArguments& arguments) {
   TT_TRY(const std::chrono::milliseconds interval, interval_of(arguments.interval));
-  TT_TRY(shm::CoreView core, shm::CoreView::open(arguments.directory, arguments.instance));
-  Sample before = sample_of(core);
+  TT_TRY(CoreWatch core, CoreWatch::open(arguments.directory, arguments.instance));
+  CoreSample before = core.sample();
   const double seconds = std::chrono::duration<double>(interval).count();
   for (std::uint64_t shown = 0; arguments.count == 0 || shown < arguments.count; ++shown) {
     // Looks every 100 ms whether a new epoch has replaced what we have mapped.
@@ -169,21 +112,17 @@ Result<ExitCode> stat(const StatArguments& arguments) {
       const auto step = std::min(interval - waited, std::chrono::milliseconds(100));
       std::this_thread::sleep_for(step);
       waited += step;
-      if (core.segment().is_current()) continue;
-      if (auto reopened = shm::CoreView::open(arguments.directory, arguments.instance)) {
-        core = std::move(*reopened);
-        before = sample_of(core);
-      }
+      if (core.follow()) before = core.sample();
     }
-    const Sample now = sample_of(core);
+    CoreSample now = core.sample();
     if (arguments.json) {
-      print_json(core, now);
+      print_json(now);
     } else {
-      print_text(core, now, before, seconds);
+      print_text(now, before, seconds);
     }
     std::fflush(stdout);
-    before = now;
-    if (state_of(core) == "stopped") break;
+    if (now.state == CoreState::stopped) break;
+    before = std::move(now);
   }
   return ExitCode::ok;
 }
