@@ -3,6 +3,7 @@
 //   path  warm
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <variant>
@@ -16,12 +17,15 @@
 
 namespace thintail {
 
+// Where simulated time begins unless told otherwise: Monday 2024-01-08 00:00 UTC, with every built-in calendar open.
+inline constexpr std::int64_t kSimulatorStartNs = 1'704'672'000LL * 1'000'000'000;
+
 struct TickSourceOptions {
   std::vector<std::string> files;       // empty: the simulator
   std::vector<Instrument> instruments;  // configured ones, known before any is met
   FileFeedOptions file_feed;
   SimulatorSettings simulator;
-  std::int64_t simulator_start_ns = 0;
+  std::int64_t simulator_start_ns = kSimulatorStartNs;
 };
 
 class TickSource {

@@ -19,8 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Monday 2024-01-08 00:00 UTC, with every built-in calendar open.
-constexpr std::int64_t kSimulatorStartNs = 1'704'672'000LL * 1'000'000'000;
 // The longest features of core-32 warm up for two half-lives of an hour; without them predictions are not valid.
 constexpr std::int64_t kWarmUpNs = 3LL * 3'600 * 1'000'000'000;
 constexpr std::size_t kTrainRowsMax = 60'000;
@@ -60,7 +58,6 @@ Result<std::unique_ptr<Work>> make_work(const Options& options) {
                                           .clock = {}});
   TT_TRY(work->clock, EngineClock::calibrate());
   work->source.files = options.ticks.empty() ? default_tick_files() : options.ticks;
-  work->source.simulator_start_ns = kSimulatorStartNs;
   work->source_text = (work->source.files.empty() ? "SIMULATED ticks: " : "real ticks: ") + describe(work->source);
 
   TT_TRY(TickSource source, TickSource::open(work->source, work->instruments));

@@ -48,8 +48,8 @@ class ParkWait {
  public:
   static constexpr std::uint32_t kSpins = 64;   // about 1.5 us of pauses: an answer that is nearly there
   static constexpr std::uint32_t kYields = 16;  // a turn for each of the other threads
-  static constexpr std::int64_t kSleepMin_ns = 20'000;   // below it, the sleep itself (12-40 us measured) dominates
-  static constexpr std::int64_t kSleepMax_ns = 500'000;  // 2,000 wake-ups a second: about 1 % of a core
+  static constexpr std::int64_t kSleepMinNs = 20'000;   // below it, the sleep itself (12-40 us measured) dominates
+  static constexpr std::int64_t kSleepMaxNs = 500'000;  // 2,000 wake-ups a second: about 1 % of a core
 
   TT_HOT void idle(std::uint32_t work_count) noexcept {
     if (work_count > 0) {
@@ -68,17 +68,17 @@ class ParkWait {
   TT_COLD void wait_longer() noexcept {
     if (turns_ < kSpins + kYields) {
       ++turns_;
-      sleep_ns_ = kSleepMin_ns;
+      sleep_ns_ = kSleepMinNs;
       sched_yield();
       return;
     }
     const timespec duration{.tv_sec = 0, .tv_nsec = sleep_ns_};
     nanosleep(&duration, nullptr);  // an early wake-up is as good as a late one: the loop looks again
-    sleep_ns_ = std::min(2 * sleep_ns_, kSleepMax_ns);
+    sleep_ns_ = std::min(2 * sleep_ns_, kSleepMaxNs);
   }
 
   std::uint32_t turns_ = 0;
-  std::int64_t sleep_ns_ = kSleepMin_ns;
+  std::int64_t sleep_ns_ = kSleepMinNs;
 };
 
 // The strategy that `automatic` stands for: spin only where each hot thread has a core of its own, else park; any

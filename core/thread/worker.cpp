@@ -15,12 +15,12 @@ namespace {
 
 // The kernel may lengthen each sleep of a thread by this much to wake several at once; its default of 50 us would
 // more than double ParkWait's shortest.
-constexpr unsigned long kTimerSlack_ns = 1'000;
+constexpr unsigned long kTimerSlackNs = 1'000;
 
 std::string set_up_thread(const WorkerOptions& options) {
   set_thread_name(options.name);
   set_float_mode();
-  prctl(PR_SET_TIMERSLACK, kTimerSlack_ns);
+  prctl(PR_SET_TIMERSLACK, kTimerSlackNs);
   if (options.cpu < 0) return {};
   const auto pinned = pin_to_cpu(options.cpu);
   return pinned ? std::string() : pinned.error().message();

@@ -10,7 +10,7 @@ namespace thintail {
 namespace {
 
 constexpr std::int64_t kSecondNs = 1'000'000'000;
-constexpr std::int64_t kHour_s = 3600;
+constexpr std::int64_t kHourS = 3600;
 
 constexpr std::int64_t year_start_ns(int year) noexcept {
   return std::chrono::nanoseconds(
@@ -18,9 +18,9 @@ constexpr std::int64_t year_start_ns(int year) noexcept {
       .count();
 }
 
-constexpr std::int64_t kFrom_ns = year_start_ns(1990);
-constexpr std::int64_t kUntil_ns = year_start_ns(2041);
-constexpr std::int64_t kFarFuture_ns = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t kFromNs = year_start_ns(1990);
+constexpr std::int64_t kUntilNs = year_start_ns(2041);
+constexpr std::int64_t kFarFutureNs = std::numeric_limits<std::int64_t>::max();
 
 // Days of an FX week open on the evenings of Sunday to Thursday and close at 17:00 on the next day, all New York.
 constexpr bool opens_in_the_evening(std::chrono::sys_days local_day) noexcept {
@@ -33,7 +33,7 @@ std::vector<TradingCalendar::Span> TradingCalendar::week_spans(std::int64_t open
   using std::chrono::days;
   const Zone& zone = Zone::new_york();
   const auto utc_ns = [&](std::chrono::sys_days local_day, std::int64_t hour) {
-    return zone.to_utc_s(std::chrono::sys_seconds(local_day).time_since_epoch().count() + hour * kHour_s) * kSecondNs;
+    return zone.to_utc_s(std::chrono::sys_seconds(local_day).time_since_epoch().count() + hour * kHourS) * kSecondNs;
   };
 
   std::vector<Span> spans;
@@ -46,22 +46,22 @@ std::vector<TradingCalendar::Span> TradingCalendar::week_spans(std::int64_t open
     }
   };
   // Time is counted as traded throughout before 1990 and after 2040: a calendar that pretends to know would be wrong.
-  add(0, kFrom_ns);
+  add(0, kFromNs);
   const auto first =
-      std::chrono::floor<days>(std::chrono::sys_time<std::chrono::nanoseconds>(std::chrono::nanoseconds(kFrom_ns))) -
+      std::chrono::floor<days>(std::chrono::sys_time<std::chrono::nanoseconds>(std::chrono::nanoseconds(kFromNs))) -
       days(1);
-  const auto last = first + days((kUntil_ns - kFrom_ns) / (24 * kHour_s * kSecondNs) + 1);
+  const auto last = first + days((kUntilNs - kFromNs) / (24 * kHourS * kSecondNs) + 1);
   for (auto day = first; day <= last; day += days(1)) {
     if (!opens_in_the_evening(day)) continue;
-    add(std::clamp(utc_ns(day, opening_hour), kFrom_ns, kUntil_ns),
-        std::clamp(utc_ns(day + days(1), 17), kFrom_ns, kUntil_ns));
+    add(std::clamp(utc_ns(day, opening_hour), kFromNs, kUntilNs),
+        std::clamp(utc_ns(day + days(1), 17), kFromNs, kUntilNs));
   }
-  add(kUntil_ns, kFarFuture_ns);
+  add(kUntilNs, kFarFutureNs);
   return spans;
 }
 
 TradingCalendar::TradingCalendar(std::vector<Span> spans) : spans_(std::move(spans)) {
-  std::int64_t traded_ns = -kFrom_ns;  // so that trading time is 0 at the start of 1990
+  std::int64_t traded_ns = -kFromNs;  // so that trading time is 0 at the start of 1990
   for (Span& span : spans_) {
     span.traded_before_ns = traded_ns;
     traded_ns += span.close_ns - span.open_ns;
@@ -69,7 +69,7 @@ TradingCalendar::TradingCalendar(std::vector<Span> spans) : spans_(std::move(spa
 }
 
 const TradingCalendar& TradingCalendar::get(CalendarId id) {
-  static const TradingCalendar always({{0, kFarFuture_ns, 0}});
+  static const TradingCalendar always({{0, kFarFutureNs, 0}});
   static const TradingCalendar fx(week_spans(17));
   static const TradingCalendar gold(week_spans(18));
   switch (id) {

@@ -16,15 +16,15 @@
 namespace thintail {
 namespace {
 
-constexpr std::int64_t kFarFuture_s = std::numeric_limits<std::int64_t>::max();
-constexpr std::int64_t kDay_s = 86'400;
+constexpr std::int64_t kFarFutureS = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t kDayS = 86'400;
 
 constexpr std::int64_t year_start_s(int year) noexcept {
-  return std::chrono::sys_days(std::chrono::year(year) / std::chrono::January / 1).time_since_epoch().count() * kDay_s;
+  return std::chrono::sys_days(std::chrono::year(year) / std::chrono::January / 1).time_since_epoch().count() * kDayS;
 }
 
-constexpr std::int64_t kFrom_s = year_start_s(1990);
-constexpr std::int64_t kUntil_s = year_start_s(2041);
+constexpr std::int64_t kFromS = year_start_s(1990);
+constexpr std::int64_t kUntilS = year_start_s(2041);
 
 // The compiled database lists transitions up to 2037, the last whole year of 32-bit time; later ones stand in it only
 // as a rule, which the library does not read. They are borrowed from a listed year whose weekdays fall on the same
@@ -44,9 +44,9 @@ void append_unlisted_years(std::vector<Zone::Transition>& transitions) {
     constexpr int kDaysToMarch = 59;  // counted back from March so that a leap day does not shift the weekdays
     const auto march_s = [](int of_year) {
       return std::chrono::sys_days(std::chrono::year(of_year) / std::chrono::March / 1).time_since_epoch().count() *
-             kDay_s;
+             kDayS;
     };
-    const std::int64_t from_s = march_s(like) - kDaysToMarch * kDay_s;
+    const std::int64_t from_s = march_s(like) - kDaysToMarch * kDayS;
     for (const auto& row : listed) {
       if (row.from_utc_s < from_s || row.from_utc_s >= year_start_s(like + 1)) continue;
       transitions.push_back({row.from_utc_s - march_s(like) + march_s(year), row.offset_s});
@@ -59,7 +59,7 @@ Result<std::vector<Zone::Transition>> read_database(std::string_view name) {
   try {
     const auto* zone = date::locate_zone(name);
     std::vector<Zone::Transition> transitions;
-    for (std::int64_t at_s = kFrom_s; at_s < kUntil_s;) {
+    for (std::int64_t at_s = kFromS; at_s < kUntilS;) {
       const auto info = zone->get_info(date::sys_seconds(std::chrono::seconds(at_s)));
       const auto offset_s = static_cast<std::int32_t>(info.offset.count());
       // The database also marks changes of abbreviation alone.
@@ -107,7 +107,7 @@ Result<Zone> Zone::load(std::string_view name) {
   Zone zone;
   zone.name_ = name;
   if (const auto offset_s = fixed_offset_s(name)) {
-    zone.transitions_ = {{kFrom_s, *offset_s}};
+    zone.transitions_ = {{kFromS, *offset_s}};
     return zone;
   }
   TT_TRY(zone.transitions_, read_database(name));
@@ -161,7 +161,7 @@ bool Zone::is_repeated(std::int64_t local_s) const noexcept {
 std::int64_t Zone::next_transition_s(std::int64_t utc_s) const noexcept {
   // The first row covers everything before it, so its own start is no transition.
   const std::size_t next = row_at(utc_s) + 1;
-  return next < transitions_.size() ? transitions_[next].from_utc_s : kFarFuture_s;
+  return next < transitions_.size() ? transitions_[next].from_utc_s : kFarFutureS;
 }
 
 Sha256Digest Zone::hash() const {

@@ -13,7 +13,7 @@ namespace thintail::core_32 {
 
 // Eight f64 are one cache line and one AVX-512 register, so a decayed signal costs one of each.
 inline constexpr std::size_t kHalfLives = 8;
-inline constexpr std::array<double, kHalfLives> kHalfLives_s = {1, 4, 15, 60, 240, 900, 3'600, 14'400};
+inline constexpr std::array<double, kHalfLives> kHalfLivesS = {1, 4, 15, 60, 240, 900, 3'600, 14'400};
 enum HalfLife : std::uint8_t { k1s, k4s, k15s, k60s, k240s, k900s, k3600s, k14400s };
 
 enum Lane : std::uint8_t {
@@ -58,7 +58,7 @@ inline constexpr double kWarmHalfLives = 2.0;
 inline constexpr double kSpreadDeviationFloor_bp = 0.01;
 inline constexpr double kVolatilityFloor_bp = 1e-6;  // per root second
 inline constexpr double kSquareFloor_bp2 = 1e-6;
-inline constexpr double kQuoteAgeMax_s = 60.0;
+inline constexpr double kQuoteAgeMaxS = 60.0;
 
 inline constexpr std::size_t kRsiBars = 14;
 inline constexpr std::size_t kAtrBars = 14;

@@ -40,10 +40,10 @@ constexpr std::uint64_t kPriceLanes =
     bits({kSpread, kSpreadZ, kLastMove, kAtr, kSma20Distance}) | ((bit(kHalfLives) - 1) << kMidDeviation);
 
 // Trading time after the first tick from which each lane is defined. Lanes of bars and sessions answer for themselves.
-constexpr std::array<std::int64_t, kLanes> kWarm_ns = [] {
+constexpr std::array<std::int64_t, kLanes> kWarmNs = [] {
   std::array<std::int64_t, kLanes> warm{};
   const auto after = [](HalfLife half_life) {
-    return static_cast<std::int64_t>(kWarmHalfLives * kHalfLives_s[half_life]) * 1'000'000'000;
+    return static_cast<std::int64_t>(kWarmHalfLives * kHalfLivesS[half_life]) * 1'000'000'000;
   };
   for (std::size_t i = 0; i < kHalfLives; ++i) {
     const auto half_life = static_cast<HalfLife>(i);
@@ -138,29 +138,29 @@ void FeatureEngine::Impl::warm_up(InstrumentState& state, const TickInput& input
   state.next_warm_ns = kFarFuture;
   for (std::size_t lane = 0; lane < kLanes; ++lane) {
     if (((kBarLanes | kSessionLanes) & bit(lane)) != 0) continue;
-    if (kWarm_ns[lane] <= seen_ns) {
+    if (kWarmNs[lane] <= seen_ns) {
       state.defined |= bit(lane);
     } else {
-      state.next_warm_ns = std::min(state.next_warm_ns, state.first_trading_ns + kWarm_ns[lane]);
+      state.next_warm_ns = std::min(state.next_warm_ns, state.first_trading_ns + kWarmNs[lane]);
     }
   }
 }
 
 void FeatureEngine::Impl::refresh_clock(InstrumentState& state, std::int64_t venue_ns) noexcept {
-  constexpr std::int64_t kLongestDay_ns = 25 * 3600 * std::int64_t{1'000'000'000};
+  constexpr std::int64_t kLongestDayNs = 25 * 3600 * std::int64_t{1'000'000'000};
   const Zone& zone = Zone::new_york();
   const std::int64_t day_end_ns = period_end_ns(BarPeriod::d1, venue_ns, zone);
   ClockLevels& clock = state.clock;
   // A day has 23 to 25 hours: just over 25 hours before its end is the day before, which ends where this one starts.
-  clock.day_start_ns = period_end_ns(BarPeriod::d1, day_end_ns - kLongestDay_ns - 1, zone);
+  clock.day_start_ns = period_end_ns(BarPeriod::d1, day_end_ns - kLongestDayNs - 1, zone);
   clock.per_day_ns = 1.0 / static_cast<double>(day_end_ns - clock.day_start_ns);
   clock.until_ns = day_end_ns;
 
   const TradingCalendar::Span& session = state.cursor.span();
   // Outside 1990 to 2040 a calendar is one endless span, which is no session.
-  constexpr std::int64_t kLongestSession_ns = 7 * kLongestDay_ns;
+  constexpr std::int64_t kLongestSessionNs = 7 * kLongestDayNs;
   const bool in_session =
-      state.has_sessions && session.open_ns >= 0 && session.close_ns - session.open_ns <= kLongestSession_ns;
+      state.has_sessions && session.open_ns >= 0 && session.close_ns - session.open_ns <= kLongestSessionNs;
   state.defined = in_session ? state.defined | kSessionLanes : state.defined & ~kSessionLanes;
   if (!in_session) return;
   clock.session_open_ns = session.open_ns;
@@ -194,7 +194,7 @@ const FeatureRow& FeatureEngine::on_tick(InstrumentId id, const Tick& tick, std:
   impl.kernel(state.tick, input, row);
 
   row[kSpread] = to_lane(input.spread_bp);
-  row[kQuoteAge] = to_lane(std::min(input.dt_ns * kSecondsPerNs, kQuoteAgeMax_s));
+  row[kQuoteAge] = to_lane(std::min(input.dt_ns * kSecondsPerNs, kQuoteAgeMaxS));
   const BarLevels& bars = state.bars;
   row[kRsi] = to_lane(bars.rsi_percent);
   row[kAtr] = to_lane(bars.atr_mid2 * input.bp_factor);

@@ -34,8 +34,8 @@ struct alignas(64) HalfLifeTable {
 constexpr HalfLifeTable kHalfLifeTable = [] {
   HalfLifeTable table{};
   for (unsigned i = 0; i < core_32::kHalfLives; ++i) {
-    table.per_ns[i] = 1.0 / (core_32::kHalfLives_s[i] * 1e9);
-    table.ln2_per_s[i] = kLn2 / core_32::kHalfLives_s[i];
+    table.per_ns[i] = 1.0 / (core_32::kHalfLivesS[i] * 1e9);
+    table.ln2_per_s[i] = kLn2 / core_32::kHalfLivesS[i];
   }
   return table;
 }();

@@ -15,8 +15,8 @@ namespace thintail {
 class Holding {
  public:
   // Beyond these a sum could wrap: the largest position at the highest price costs just less than 2^126.
-  static constexpr std::int64_t kQuantityMax_e9 = std::numeric_limits<std::int64_t>::max();
-  static constexpr i128 kMoneyMax_e18 = static_cast<i128>(1) << 126;
+  static constexpr std::int64_t kQuantityMaxE9 = std::numeric_limits<std::int64_t>::max();
+  static constexpr i128 kMoneyMaxE18 = static_cast<i128>(1) << 126;
 
   // Books a fill. False, and nothing is changed, where it has no side, quantity or price, or exceeds what can be held exactly.
   // A reduction releases cost in proportion, rounded toward zero; the remainder stays with the rest.
@@ -73,8 +73,8 @@ class Holding {
 
  private:
   bool is_in_range() const noexcept {
-    return quantity_e9_ >= -kQuantityMax_e9 && cost_e18_ >= -kMoneyMax_e18 && cost_e18_ <= kMoneyMax_e18 &&
-           realised_e18_ >= -kMoneyMax_e18 && realised_e18_ <= kMoneyMax_e18;
+    return quantity_e9_ >= -kQuantityMaxE9 && cost_e18_ >= -kMoneyMaxE18 && cost_e18_ <= kMoneyMaxE18 &&
+           realised_e18_ >= -kMoneyMaxE18 && realised_e18_ <= kMoneyMaxE18;
   }
   bool is_signed_alike() const noexcept {
     return quantity_e9_ == 0 ? cost_e18_ == 0 : cost_e18_ == 0 || (cost_e18_ > 0) == (quantity_e9_ > 0);

@@ -24,7 +24,7 @@ constexpr std::int64_t at_ns(sys_days day, nanoseconds time = {}) {
   return (sys_time<nanoseconds>(day) + time).time_since_epoch().count();
 }
 
-constexpr std::int64_t kNoon_ns = at_ns(2014y / 5 / 1, 12h);
+constexpr std::int64_t kNoonNs = at_ns(2014y / 5 / 1, 12h);
 
 // A builder with everything it closed, fed as the engine feeds it.
 struct Recorder {
@@ -71,14 +71,14 @@ TEST(BarBuilder, nothing_forms_before_the_first_tick) {
 
 TEST(BarBuilder, a_tick_at_exactly_the_end_belongs_to_the_next_bar) {
   Recorder r;
-  r.tick(kNoon_ns, 10, 20);
-  r.tick(kNoon_ns + kMinuteNs - 1, 11, 19);
+  r.tick(kNoonNs, 10, 20);
+  r.tick(kNoonNs + kMinuteNs - 1, 11, 19);
   EXPECT_TRUE(r.closed.empty());
-  r.tick(kNoon_ns + kMinuteNs, 99, 100);
+  r.tick(kNoonNs + kMinuteNs, 99, 100);
   ASSERT_EQ(r.closed.size(), 1u);
   const auto& bar = r.closed[0];
   EXPECT_EQ(bar.period, BarPeriod::m1);
-  EXPECT_EQ(end_ns(bar), kNoon_ns + kMinuteNs);
+  EXPECT_EQ(end_ns(bar), kNoonNs + kMinuteNs);
   EXPECT_EQ(bar.ticks, 2u);
   EXPECT_EQ(bar.bid, (Ohlc{10, 11, 10, 11}));
   EXPECT_EQ(bar.ask, (Ohlc{20, 20, 19, 19}));
@@ -87,35 +87,35 @@ TEST(BarBuilder, a_tick_at_exactly_the_end_belongs_to_the_next_bar) {
 
 TEST(BarBuilder, a_bar_closes_at_its_end_without_another_tick_and_only_once) {
   Recorder r;
-  r.tick(kNoon_ns + 5 * kSecondNs, 10, 20);
-  EXPECT_EQ(r.builder.next_close_ns(), kNoon_ns + kMinuteNs);
-  r.close_until(kNoon_ns + kMinuteNs - 1);
+  r.tick(kNoonNs + 5 * kSecondNs, 10, 20);
+  EXPECT_EQ(r.builder.next_close_ns(), kNoonNs + kMinuteNs);
+  r.close_until(kNoonNs + kMinuteNs - 1);
   EXPECT_TRUE(r.closed.empty());
-  r.close_until(kNoon_ns + kMinuteNs);
+  r.close_until(kNoonNs + kMinuteNs);
   EXPECT_EQ(r.closed.size(), 1u);
-  EXPECT_EQ(r.builder.next_close_ns(), kNoon_ns + 5 * kMinuteNs);
-  r.close_until(kNoon_ns + kMinuteNs);
-  r.close_until(kNoon_ns);
+  EXPECT_EQ(r.builder.next_close_ns(), kNoonNs + 5 * kMinuteNs);
+  r.close_until(kNoonNs + kMinuteNs);
+  r.close_until(kNoonNs);
   EXPECT_EQ(r.closed.size(), 1u);
 }
 
 TEST(BarBuilder, empty_periods_make_no_bar) {
   Recorder r;
-  r.tick(kNoon_ns, 10, 20);
-  r.tick(kNoon_ns + 7 * kMinuteNs, 11, 21);
+  r.tick(kNoonNs, 10, 20);
+  r.tick(kNoonNs + 7 * kMinuteNs, 11, 21);
   ASSERT_EQ(r.closed.size(), 2u) << "one minute and one five minutes, none for the silence";
-  EXPECT_EQ(end_ns(r.of(BarPeriod::m1)[0]), kNoon_ns + kMinuteNs);
-  EXPECT_EQ(end_ns(r.of(BarPeriod::m5)[0]), kNoon_ns + 5 * kMinuteNs);
-  r.close_until(kNoon_ns + 100 * 24 * kHourNs);
+  EXPECT_EQ(end_ns(r.of(BarPeriod::m1)[0]), kNoonNs + kMinuteNs);
+  EXPECT_EQ(end_ns(r.of(BarPeriod::m5)[0]), kNoonNs + 5 * kMinuteNs);
+  r.close_until(kNoonNs + 100 * 24 * kHourNs);
   EXPECT_EQ(r.closed.size(), 2u + 7u) << "what was forming closes once, however long the silence";
   EXPECT_EQ(r.builder.next_close_ns(), kFarFuture);
 }
 
 TEST(BarBuilder, bars_close_by_end_then_by_period) {
   Recorder r;
-  r.tick(kNoon_ns + 58 * kMinuteNs, 10, 20);
-  r.tick(kNoon_ns + 59 * kMinuteNs, 11, 21);
-  r.close_until(kNoon_ns + 24 * kHourNs);
+  r.tick(kNoonNs + 58 * kMinuteNs, 10, 20);
+  r.tick(kNoonNs + 59 * kMinuteNs, 11, 21);
+  r.close_until(kNoonNs + 24 * kHourNs);
   std::vector<BarPeriod> order;
   for (const auto& bar : r.closed) order.push_back(bar.period);
   EXPECT_EQ(order, (std::vector{BarPeriod::m1, BarPeriod::m1, BarPeriod::m5, BarPeriod::m15, BarPeriod::m30,
@@ -128,52 +128,52 @@ TEST(BarBuilder, bars_close_by_end_then_by_period) {
 
 TEST(BarBuilder, a_late_tick_goes_to_the_forming_bar) {
   Recorder r;
-  r.tick(kNoon_ns + kMinuteNs + 10 * kSecondNs, 10, 20);
-  r.tick(kNoon_ns + 30 * kSecondNs, 5, 15);  // of the minute before
-  r.close_until(kNoon_ns + 2 * kMinuteNs);
+  r.tick(kNoonNs + kMinuteNs + 10 * kSecondNs, 10, 20);
+  r.tick(kNoonNs + 30 * kSecondNs, 5, 15);  // of the minute before
+  r.close_until(kNoonNs + 2 * kMinuteNs);
   ASSERT_EQ(r.closed.size(), 1u);
   EXPECT_EQ(r.closed[0].bid, (Ohlc{10, 10, 5, 5}));
-  EXPECT_EQ(end_ns(r.closed[0]), kNoon_ns + 2 * kMinuteNs);
+  EXPECT_EQ(end_ns(r.closed[0]), kNoonNs + 2 * kMinuteNs);
 }
 
 TEST(BarBuilder, a_late_tick_never_reopens_a_bar_that_a_timer_closed) {
   Recorder r;
-  r.tick(kNoon_ns + 4 * kMinuteNs + 10 * kSecondNs, 10, 20);
-  r.close_until(kNoon_ns + 5 * kMinuteNs + kSecondNs);  // the timer: a minute and five minutes
+  r.tick(kNoonNs + 4 * kMinuteNs + 10 * kSecondNs, 10, 20);
+  r.close_until(kNoonNs + 5 * kMinuteNs + kSecondNs);  // the timer: a minute and five minutes
   ASSERT_EQ(r.closed.size(), 2u);
-  r.tick(kNoon_ns + 4 * kMinuteNs + 59 * kSecondNs, 7, 17);  // stamped before the close, seen after it
-  r.close_until(kNoon_ns + 10 * kMinuteNs);
+  r.tick(kNoonNs + 4 * kMinuteNs + 59 * kSecondNs, 7, 17);  // stamped before the close, seen after it
+  r.close_until(kNoonNs + 10 * kMinuteNs);
   ASSERT_EQ(r.of(BarPeriod::m1).size(), 2u);
-  EXPECT_EQ(end_ns(r.of(BarPeriod::m1)[1]), kNoon_ns + 6 * kMinuteNs);
+  EXPECT_EQ(end_ns(r.of(BarPeriod::m1)[1]), kNoonNs + 6 * kMinuteNs);
   ASSERT_EQ(r.of(BarPeriod::m5).size(), 2u);
-  EXPECT_EQ(end_ns(r.of(BarPeriod::m5)[1]), kNoon_ns + 10 * kMinuteNs);
+  EXPECT_EQ(end_ns(r.of(BarPeriod::m5)[1]), kNoonNs + 10 * kMinuteNs);
   EXPECT_EQ(r.of(BarPeriod::m5)[1].bid, (Ohlc{7, 7, 7, 7}));
 }
 
 TEST(BarBuilder, a_timer_in_an_empty_minute_does_not_push_later_ticks_out_of_it) {
   Recorder r;
-  r.tick(kNoon_ns, 10, 20);
-  r.close_until(kNoon_ns + 3 * kMinuteNs + 30 * kSecondNs);
+  r.tick(kNoonNs, 10, 20);
+  r.close_until(kNoonNs + 3 * kMinuteNs + 30 * kSecondNs);
   // The clocks of venue and engine differ: this is stamped before the timer's time, but after every closed bar.
-  r.tick(kNoon_ns + 2 * kMinuteNs, 11, 21);
-  r.close_until(kNoon_ns + 3 * kMinuteNs);
+  r.tick(kNoonNs + 2 * kMinuteNs, 11, 21);
+  r.close_until(kNoonNs + 3 * kMinuteNs);
   ASSERT_EQ(r.of(BarPeriod::m1).size(), 2u);
-  EXPECT_EQ(end_ns(r.of(BarPeriod::m1)[1]), kNoon_ns + 3 * kMinuteNs);
+  EXPECT_EQ(end_ns(r.of(BarPeriod::m1)[1]), kNoonNs + 3 * kMinuteNs);
 }
 
 TEST(BarBuilder, forming_holds_the_minute_in_progress) {
   Recorder r;
-  r.tick(kNoon_ns, 10, 20);
-  r.tick(kNoon_ns + kMinuteNs, 12, 22);
-  r.tick(kNoon_ns + kMinuteNs + 1, 8, 18);
+  r.tick(kNoonNs, 10, 20);
+  r.tick(kNoonNs + kMinuteNs, 12, 22);
+  r.tick(kNoonNs + kMinuteNs + 1, 8, 18);
   EXPECT_EQ(r.builder.forming(BarPeriod::m1).bid, (Ohlc{12, 12, 8, 8}));
   const auto five = r.builder.forming(BarPeriod::m5);
   EXPECT_EQ(five.period, BarPeriod::m5);
   EXPECT_EQ(five.bid, (Ohlc{10, 12, 8, 8}));
   EXPECT_EQ(five.ask, (Ohlc{20, 22, 18, 18}));
   EXPECT_EQ(five.ticks, 3u);
-  EXPECT_EQ(end_ns(five), kNoon_ns + 5 * kMinuteNs);
-  r.close_until(kNoon_ns + 2 * kMinuteNs);
+  EXPECT_EQ(end_ns(five), kNoonNs + 5 * kMinuteNs);
+  r.close_until(kNoonNs + 2 * kMinuteNs);
   EXPECT_EQ(r.builder.forming(BarPeriod::m1).ticks, 0u);
   EXPECT_EQ(r.builder.forming(BarPeriod::m5).ticks, 3u) << "looking at it changed nothing";
 }

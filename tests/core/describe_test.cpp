@@ -15,11 +15,11 @@
 namespace thintail {
 namespace {
 
-constexpr std::int64_t kTime_ns = 1'399'033'800'000'000'001;
+constexpr std::int64_t kTimeNs = 1'399'033'800'000'000'001;
 
 template <EventPayload P>
 nlohmann::json json_of(const P& payload, unsigned flags = 0) {
-  return nlohmann::json::parse(to_json(Event::make(kTime_ns, 3, payload, flags)));
+  return nlohmann::json::parse(to_json(Event::make(kTimeNs, 3, payload, flags)));
 }
 
 TEST(TypeNames, are_distinct_and_found_again) {
@@ -35,12 +35,12 @@ TEST(TypeNames, are_distinct_and_found_again) {
 }
 
 TEST(ToJson, is_one_line_in_declared_order_with_exact_decimals) {
-  auto event = Event::make(kTime_ns, 0,
+  auto event = Event::make(kTimeNs, 0,
                            Tick{.bid_e9 = 1'284'065'000'000,
                                 .ask_e9 = 1'284'381'000'000,
                                 .bid_size = 0.1f,
                                 .ask_size = std::numeric_limits<float>::quiet_NaN(),
-                                .venue_ns = kTime_ns,
+                                .venue_ns = kTimeNs,
                                 .source_sequence = 7},
                            kFlagSimulated);
   event.sequence = 1;

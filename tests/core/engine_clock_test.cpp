@@ -29,12 +29,12 @@ class EngineClockTest : public ::testing::Test {
 
 // Our reading must lie between two of the kernel's taken around it, however long we were stopped in between.
 TEST_F(EngineClockTest, shows_utc) {
-  constexpr std::int64_t kSlack_ns = 100'000;  // the wall clock may be slewed by 500 ppm meanwhile
+  constexpr std::int64_t kSlackNs = 100'000;  // the wall clock may be slewed by 500 ppm meanwhile
   const auto before = kernel_ns(CLOCK_REALTIME);
   const auto now = clock_.now_ns();
   const auto after = kernel_ns(CLOCK_REALTIME);
-  EXPECT_GE(now, before - kSlack_ns);
-  EXPECT_LE(now, after + kSlack_ns);
+  EXPECT_GE(now, before - kSlackNs);
+  EXPECT_LE(now, after + kSlackNs);
 }
 
 TEST_F(EngineClockTest, runs_at_the_rate_of_the_kernels_raw_clock) {

@@ -12,7 +12,7 @@ namespace {
 
 using namespace std::chrono;  // NOLINT: dates read best in its notation
 
-constexpr std::int64_t kFarFuture_s = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t kFarFutureS = std::numeric_limits<std::int64_t>::max();
 
 constexpr std::int64_t at(sys_days day, seconds time = {}) {
   return (sys_seconds(day) + time).time_since_epoch().count();
@@ -36,7 +36,7 @@ TEST(Zone, new_york_follows_us_rules_of_every_year_to_2040) {
   EXPECT_EQ(zone.next_transition_s(at(2006y / 1 / 1)), at(sys_days(2006y / April / Sunday[1]), 7h)) << "the older rule";
   EXPECT_EQ(zone.offset_s(at(1990y / 1 / 1)), -18'000);
   EXPECT_EQ(zone.offset_s(at(1980y / 7 / 1)), -18'000) << "times before 1990 use the first row";
-  EXPECT_EQ(zone.next_transition_s(at(2040y / 12 / 1)), kFarFuture_s);
+  EXPECT_EQ(zone.next_transition_s(at(2040y / 12 / 1)), kFarFutureS);
 }
 
 TEST(Zone, london_follows_european_rules_of_every_year_to_2040) {
@@ -54,7 +54,7 @@ TEST(Zone, london_follows_european_rules_of_every_year_to_2040) {
 TEST(Zone, a_zone_without_clock_changes_stays_without_them) {
   const Zone zone = load("Asia/Tokyo");
   EXPECT_EQ(zone.offset_s(at(2040y / 7 / 1)), 9 * 3600);
-  EXPECT_EQ(zone.next_transition_s(at(1990y / 1 / 1)), kFarFuture_s);
+  EXPECT_EQ(zone.next_transition_s(at(1990y / 1 / 1)), kFarFutureS);
 }
 
 TEST(Zone, fixed_offsets_are_read_by_us) {
@@ -112,7 +112,7 @@ TEST(Zone, every_instant_comes_back_from_its_local_time_unless_that_is_repeated)
     for (int i = 0; i < 50'000; ++i) {
       // Half of them near a clock change, where it matters.
       auto utc_s = instants(random);
-      if (const auto next = zone.next_transition_s(utc_s); i % 2 == 0 && next != kFarFuture_s) {
+      if (const auto next = zone.next_transition_s(utc_s); i % 2 == 0 && next != kFarFutureS) {
         utc_s = next + static_cast<std::int64_t>(random() % 20'000) - 10'000;
       }
       const auto local_s = utc_s + zone.offset_s(utc_s);

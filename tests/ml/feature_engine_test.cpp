@@ -21,8 +21,8 @@ namespace {
 using namespace core_32;
 
 constexpr std::int64_t kSecondNs = 1'000'000'000;
-constexpr std::int64_t kFriday_ns = 1'398'988'800 * kSecondNs;  // 2014-05-02 00:00 UTC
-constexpr std::int64_t kSunday_ns = kFriday_ns + 2 * 86'400 * kSecondNs;
+constexpr std::int64_t kFridayNs = 1'398'988'800 * kSecondNs;  // 2014-05-02 00:00 UTC
+constexpr std::int64_t kSundayNs = kFridayNs + 2 * 86'400 * kSecondNs;
 
 Tick quote(std::int64_t venue_ns, std::int64_t bid_e9, std::int64_t ask_e9) {
   return {bid_e9, ask_e9, 0, 0, venue_ns, 0};
@@ -38,7 +38,7 @@ std::vector<Tick> random_ticks(std::size_t count, std::uint64_t seed) {
   std::uniform_int_distribution<std::int64_t> step(-300, 300);
   std::uniform_int_distribution<std::int64_t> spread(-20, 400);
   std::vector<Tick> ticks;
-  std::int64_t venue_ns = kFriday_ns;
+  std::int64_t venue_ns = kFridayNs;
   std::int64_t bid = 1'284'000;
   for (std::size_t i = 0; i < count; ++i) {
     const int k = kind(random);
@@ -85,7 +85,7 @@ TEST(FeatureEngine, each_lane_is_defined_exactly_when_its_documented_warm_up_is_
     const auto lanes = FeatureSet::core_32().lanes();
     std::int64_t minutes = 0;
     for (std::int64_t second = 0; second <= 30'000; ++second) {
-      const std::int64_t venue_ns = kFriday_ns - 86'400 * kSecondNs + second * kSecondNs;
+      const std::int64_t venue_ns = kFridayNs - 86'400 * kSecondNs + second * kSecondNs;
       const std::int64_t bid_e9 = (1'284'000 + second % 7 + second % 60) * 1'000'000;
       if (second > 0 && second % 60 == 0) {
         ++minutes;
@@ -116,25 +116,25 @@ TEST(FeatureEngine, each_lane_is_defined_exactly_when_its_documented_warm_up_is_
 TEST(FeatureEngine, mandatory_lanes_become_defined_within_eight_minutes_of_trading) {
   Engine engine(gold());
   const std::uint64_t mandatory = FeatureSet::core_32().mandatory_mask();
-  EXPECT_NE(engine.tick(quote(kFriday_ns, kE9, kE9 + 1)).defined & mandatory, mandatory);
-  EXPECT_NE(engine.tick(quote(kFriday_ns + 479 * kSecondNs, kE9, kE9 + 1)).defined & mandatory, mandatory);
-  EXPECT_EQ(engine.tick(quote(kFriday_ns + 480 * kSecondNs, kE9, kE9 + 1)).defined & mandatory, mandatory);
+  EXPECT_NE(engine.tick(quote(kFridayNs, kE9, kE9 + 1)).defined & mandatory, mandatory);
+  EXPECT_NE(engine.tick(quote(kFridayNs + 479 * kSecondNs, kE9, kE9 + 1)).defined & mandatory, mandatory);
+  EXPECT_EQ(engine.tick(quote(kFridayNs + 480 * kSecondNs, kE9, kE9 + 1)).defined & mandatory, mandatory);
 }
 
 TEST(FeatureEngine, both_ticks_of_one_millisecond_count) {
   Engine engine(bitcoin());
-  engine.tick(quote(kFriday_ns, 100 * kE9, 100 * kE9));
-  engine.tick(quote(kFriday_ns, 200 * kE9, 200 * kE9));
-  engine.tick(quote(kFriday_ns, 400 * kE9, 400 * kE9));
+  engine.tick(quote(kFridayNs, 100 * kE9, 100 * kE9));
+  engine.tick(quote(kFridayNs, 200 * kE9, 200 * kE9));
+  engine.tick(quote(kFridayNs, 400 * kE9, 400 * kE9));
   // Two half-lives of 1 s later: a quarter of the first mid, the rest of the last, none of the one that held no time.
-  const FeatureRow& row = engine.tick(quote(kFriday_ns + 2 * kSecondNs, 400 * kE9, 400 * kE9));
+  const FeatureRow& row = engine.tick(quote(kFridayNs + 2 * kSecondNs, 400 * kE9, 400 * kE9));
   EXPECT_FLOAT_EQ(row.values[kMidDeviation], static_cast<float>(1e4 * (400.0 - (0.25 * 100 + 0.75 * 400)) / 400));
   EXPECT_EQ(row.values[kQuoteAge], 2.0f);
 }
 
 TEST(FeatureEngine, closed_time_does_not_decay) {
-  const std::int64_t close_ns = kFriday_ns + 21 * 3600 * kSecondNs;  // 17:00 New York
-  const std::int64_t open_ns = kSunday_ns + 22 * 3600 * kSecondNs;  // gold opens at 18:00
+  const std::int64_t close_ns = kFridayNs + 21 * 3600 * kSecondNs;  // 17:00 New York
+  const std::int64_t open_ns = kSundayNs + 22 * 3600 * kSecondNs;  // gold opens at 18:00
   const auto after_gap = [&](const Instrument& instrument) {
     Engine engine(instrument);
     for (int i = 60; i > 0; --i)
@@ -153,7 +153,7 @@ TEST(FeatureEngine, an_alternating_mid_has_neither_imbalance_nor_volatility_but_
   FeatureRow row{};
   for (std::int64_t i = 0; i < 5'000; ++i) {
     const std::int64_t price = (1'000'000 + (i % 2) * 70) * 1'000'000;
-    row = engine.tick(quote(kFriday_ns + i * kSecondNs / 4, price, price + 300'000'000));
+    row = engine.tick(quote(kFridayNs + i * kSecondNs / 4, price, price + 300'000'000));
   }
   // All that is left is the first move, which nothing before it undid.
   EXPECT_NEAR(row.values[kImbalance240s], 0.0f, 0.03f);
@@ -166,7 +166,7 @@ TEST(FeatureEngine, a_trend_has_imbalance_near_one) {
   Engine engine(bitcoin());
   FeatureRow row{};
   for (std::int64_t i = 0; i < 5'000; ++i) {
-    row = engine.tick(quote(kFriday_ns + i * kSecondNs / 4, (1'000'000 + i) * 1'000'000, (1'000'300 + i) * 1'000'000));
+    row = engine.tick(quote(kFridayNs + i * kSecondNs / 4, (1'000'000 + i) * 1'000'000, (1'000'300 + i) * 1'000'000));
   }
   EXPECT_GT(row.values[kImbalance15s], 0.98f);
   EXPECT_GT(row.values[kMidDeviation], 0.0f);
@@ -174,20 +174,20 @@ TEST(FeatureEngine, a_trend_has_imbalance_near_one) {
 
 TEST(FeatureEngine, a_crossed_quote_counts_as_crossed_with_no_spread) {
   Engine engine(bitcoin());
-  for (int i = 0; i < 1'000; ++i) engine.tick(quote(kFriday_ns + i * kSecondNs, 100 * kE9, 101 * kE9));
-  const FeatureRow& crossed = engine.tick(quote(kFriday_ns + 1'000 * kSecondNs, 101 * kE9, 100 * kE9));
+  for (int i = 0; i < 1'000; ++i) engine.tick(quote(kFridayNs + i * kSecondNs, 100 * kE9, 101 * kE9));
+  const FeatureRow& crossed = engine.tick(quote(kFridayNs + 1'000 * kSecondNs, 101 * kE9, 100 * kE9));
   EXPECT_EQ(crossed.values[kSpread], 0.0f);
   EXPECT_EQ(crossed.values[kCrossedShare], 0.0f) << "it has not yet held for any time";
-  const FeatureRow& after = engine.tick(quote(kFriday_ns + 1'240 * kSecondNs, 100 * kE9, 101 * kE9));
+  const FeatureRow& after = engine.tick(quote(kFridayNs + 1'240 * kSecondNs, 100 * kE9, 101 * kE9));
   EXPECT_NEAR(after.values[kCrossedShare], 0.5f, 1e-6f) << "it held for one half-life";
 }
 
 TEST(FeatureEngine, a_price_not_above_zero_leaves_basis_points_undefined_at_that_tick_only) {
   Engine engine(bitcoin());
-  for (int i = 0; i < 1'000; ++i) engine.tick(quote(kFriday_ns + i * kSecondNs, 100 * kE9, 101 * kE9));
-  const std::uint64_t before = engine.tick(quote(kFriday_ns + 1'000 * kSecondNs, 100 * kE9, 101 * kE9)).defined;
-  EXPECT_FALSE(is_defined(engine.tick(quote(kFriday_ns + 1'001 * kSecondNs, -2 * kE9, -1 * kE9)), kSpread));
-  const FeatureRow& row = engine.tick(quote(kFriday_ns + 1'002 * kSecondNs, 100 * kE9, 101 * kE9));
+  for (int i = 0; i < 1'000; ++i) engine.tick(quote(kFridayNs + i * kSecondNs, 100 * kE9, 101 * kE9));
+  const std::uint64_t before = engine.tick(quote(kFridayNs + 1'000 * kSecondNs, 100 * kE9, 101 * kE9)).defined;
+  EXPECT_FALSE(is_defined(engine.tick(quote(kFridayNs + 1'001 * kSecondNs, -2 * kE9, -1 * kE9)), kSpread));
+  const FeatureRow& row = engine.tick(quote(kFridayNs + 1'002 * kSecondNs, 100 * kE9, 101 * kE9));
   EXPECT_EQ(row.defined, before);
   for (std::size_t lane = 0; lane < kLanes; ++lane) EXPECT_EQ(is_defined(row, lane), std::isfinite(row.values[lane]));
 }
@@ -221,7 +221,7 @@ TEST(FeatureEngine, instruments_do_not_touch_each_other) {
   Engine alone(bitcoin());
   for (std::size_t i = 0; i < ticks.size(); ++i) {
     const FeatureRow row = pair.on_tick(0, ticks[i], ticks[i].venue_ns);
-    pair.on_tick(1, ticks[ticks.size() - 1 - i], kFriday_ns + static_cast<std::int64_t>(i));
+    pair.on_tick(1, ticks[ticks.size() - 1 - i], kFridayNs + static_cast<std::int64_t>(i));
     ASSERT_EQ(std::memcmp(&row, &alone.tick(ticks[i]), sizeof(row)), 0);
   }
 }
@@ -229,7 +229,7 @@ TEST(FeatureEngine, instruments_do_not_touch_each_other) {
 TEST(FeatureEngine, the_digest_sees_every_used_lane_and_the_mask_and_nothing_else) {
   FeatureEngine engine(FeatureSet::core_32(), best_isa(), 1);
   engine.enable(0, bitcoin());
-  FeatureRow row = engine.on_tick(0, quote(kFriday_ns, kE9, 2 * kE9), kFriday_ns);
+  FeatureRow row = engine.on_tick(0, quote(kFridayNs, kE9, 2 * kE9), kFridayNs);
   const std::uint64_t digest = engine.digest(row);
   for (std::size_t lane = 0; lane < kMaxLanes; ++lane) {
     FeatureRow other = row;
@@ -299,8 +299,8 @@ TEST(FeatureEngine, every_isa_gives_the_same_digests_over_whole_tick_files) {
     std::int64_t midnight_ns;
   };
   for (const File& file :
-       {File{"oanda_xauusd_tick_20140502.csv.zst", "XAUUSD", "oanda", kFriday_ns},
-        File{"fxcm_eurusd_tick_20140502.csv.zst", "EURUSD", "fxcm", kFriday_ns + 5 * 3600 * kSecondNs}}) {
+       {File{"oanda_xauusd_tick_20140502.csv.zst", "XAUUSD", "oanda", kFridayNs},
+        File{"fxcm_eurusd_tick_20140502.csv.zst", "EURUSD", "fxcm", kFridayNs + 5 * 3600 * kSecondNs}}) {
     const auto path = test::data_dir() / "ticks" / file.name;
     TT_REQUIRE_DATA(path);
     const auto ticks = test::lean_ticks(path, file.midnight_ns);

@@ -20,7 +20,7 @@ namespace {
 
 using Real = long double;
 constexpr std::int64_t kSecondNs = 1'000'000'000;
-constexpr std::int64_t kFriday_ns = 1'398'988'800 * kSecondNs;  // 2014-05-02 00:00 UTC
+constexpr std::int64_t kFridayNs = 1'398'988'800 * kSecondNs;  // 2014-05-02 00:00 UTC
 constexpr std::int64_t kDayNs = 86'400 * kSecondNs;
 
 // Gold's closed time in the weeks of these tests (New York = UTC-4): 21:00 to 22:00 UTC, Friday's lasts until Sunday.
@@ -30,7 +30,7 @@ std::int64_t trading_ns(std::int64_t utc_ns, bool sessions) {
   for (int day = -7; day < 14; ++day) {
     const int weekday = ((day + 5) % 7 + 7) % 7;  // 0 = Sunday
     if (weekday == 6 || weekday == 0) continue;
-    const std::int64_t from_ns = kFriday_ns + day * kDayNs + 21 * 3600 * kSecondNs;
+    const std::int64_t from_ns = kFridayNs + day * kDayNs + 21 * 3600 * kSecondNs;
     const std::int64_t until_ns = from_ns + 3600 * kSecondNs + (weekday == 5 ? 2 * kDayNs : 0);
     if (utc_ns > from_ns) closed_ns += std::min(utc_ns, until_ns) - from_ns;
   }
@@ -213,7 +213,7 @@ class Reference {
   }
   // Between Friday 21:00 and Sunday 22:00 the next session is Sunday's: hours to add to a weekday's answer.
   Real days_into_weekend(std::size_t n, Real per_day) const {
-    const std::int64_t since_friday_ns = ticks_[n].venue_ns - (kFriday_ns + 21 * 3600 * kSecondNs);
+    const std::int64_t since_friday_ns = ticks_[n].venue_ns - (kFridayNs + 21 * 3600 * kSecondNs);
     if (since_friday_ns < 0 || since_friday_ns >= 2 * kDayNs) return 0;
     return per_day * static_cast<Real>(2 - since_friday_ns / kDayNs);
   }
@@ -263,7 +263,7 @@ TEST(FeatureReference, every_lane_equals_its_definition_on_random_irregular_tick
   std::uniform_int_distribution<std::int64_t> step(-300, 300);
   std::uniform_int_distribution<std::int64_t> spread(-20, 400);
   std::vector<Tick> ticks;
-  std::int64_t venue_ns = kFriday_ns - 2 * kDayNs;
+  std::int64_t venue_ns = kFridayNs - 2 * kDayNs;
   std::int64_t bid = 1'284'000;
   for (int i = 0; i < 12'000; ++i) {
     const int k = kind(random);
@@ -285,7 +285,7 @@ TEST(FeatureReference, every_lane_equals_its_definition_on_200000_real_ticks_acr
   for (const auto& [name, day] : std::vector<std::pair<const char*, int>>{{"oanda_xauusd_tick_20140502.csv.zst", 0},
                                                                           {"oanda_xauusd_tick_20140504.csv.zst", 2},
                                                                           {"oanda_xauusd_tick_20140505.csv.zst", 3}}) {
-    const auto more = test::lean_ticks(folder / name, kFriday_ns + day * kDayNs);
+    const auto more = test::lean_ticks(folder / name, kFridayNs + day * kDayNs);
     ticks.insert(ticks.end(), more.begin(), more.end());
   }
   ASSERT_GT(ticks.size(), 400'000u);
@@ -299,7 +299,7 @@ TEST(FeatureReference, every_lane_equals_its_definition_on_200000_real_ticks_acr
 TEST(FeatureReference, a_definition_with_another_half_life_is_told_apart) {
   std::vector<Tick> ticks;
   for (int i = 0; i < 2'000; ++i)
-    ticks.push_back({(1'000 + i % 13) * kE9, (1'001 + i % 13) * kE9, 0, 0, kFriday_ns + i * kSecondNs, 0});
+    ticks.push_back({(1'000 + i % 13) * kE9, (1'001 + i % 13) * kE9, 0, 0, kFridayNs + i * kSecondNs, 0});
   const Reference reference(ticks, false);
   const Real right = reference.value("mid_deviation_60s", 1'999);
   const Real wrong = reference.value("mid_deviation_61s", 1'999);

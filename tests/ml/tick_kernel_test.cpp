@@ -43,7 +43,7 @@ TEST(TickKernel, weights_are_within_three_ulp_and_never_cancel) {
       kTickKernels[isa](state, {.mid2 = 1.0, .bp_factor = 1e4, .spread_bp = 0, .crossed = 0, .dt_ns = dt_ns},
                         row.data());
       for (std::size_t i = 0; i < kHalfLives; ++i) {
-        const long double x = std::min(static_cast<long double>(dt_ns) / (kHalfLives_s[i] * 1e9L), 64.0L);
+        const long double x = std::min(static_cast<long double>(dt_ns) / (kHalfLivesS[i] * 1e9L), 64.0L);
         if (x == 0) {
           EXPECT_EQ(state.coverage[i], 0.0);
           EXPECT_EQ(state.net[i], 1.0);

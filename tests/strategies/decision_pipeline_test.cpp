@@ -20,7 +20,7 @@ using test::of_type;
 using test::PipelineDesk;
 using test::trading_settings;
 
-constexpr std::int64_t kQuantity_e9 = 10 * kE9;  // what trading_settings() takes of gold
+constexpr std::int64_t kQuantityE9 = 10 * kE9;  // what trading_settings() takes of gold
 
 Settings eager_settings() {
   Settings settings = trading_settings();
@@ -52,14 +52,14 @@ TEST(DecisionPipeline, fades_the_last_move_at_the_touch) {
   ASSERT_EQ(outputs.size(), 2u);
   const auto signal = outputs[0].as<Signal>();
   EXPECT_EQ(signal.cause, 2u);
-  EXPECT_EQ(signal.target_e9, -kQuantity_e9);
+  EXPECT_EQ(signal.target_e9, -kQuantityE9);
   EXPECT_EQ(signal.position_e9, 0);
   EXPECT_EQ(signal.reason, static_cast<std::uint16_t>(SignalReason::fade));
   EXPECT_LT(signal.score, 0.0f);
   const auto intent = outputs[1].as<Intent>();
   EXPECT_EQ(intent.side, Side::sell);
   EXPECT_EQ(intent.price_e9, 1'301 * kE9);
-  EXPECT_EQ(intent.quantity_e9, kQuantity_e9);
+  EXPECT_EQ(intent.quantity_e9, kQuantityE9);
   EXPECT_EQ(intent.cause, 2u);
   for (const Event& output : outputs) {
     EXPECT_TRUE(output.is_output());
@@ -83,8 +83,8 @@ TEST(DecisionPipeline, working_orders_count_as_held) {
   EXPECT_EQ(desk.pipeline.holding(0).quantity_e9(), 0);
   EXPECT_TRUE(desk.quote(kNoonNs + 2 * kMilliNs, 1'298).empty()) << "what it wants is on its way";
   const auto outputs = desk.quote(kNoonNs + 3 * kMilliNs, 1'299);
-  EXPECT_EQ(only(outputs, EventType::signal).as<Signal>().position_e9, kQuantity_e9);
-  EXPECT_EQ(only(outputs, EventType::intent).as<Intent>().quantity_e9, 2 * kQuantity_e9);
+  EXPECT_EQ(only(outputs, EventType::signal).as<Signal>().position_e9, kQuantityE9);
+  EXPECT_EQ(only(outputs, EventType::intent).as<Intent>().quantity_e9, 2 * kQuantityE9);
 }
 
 TEST(DecisionPipeline, a_fill_moves_an_order_from_working_to_held) {
@@ -92,9 +92,9 @@ TEST(DecisionPipeline, a_fill_moves_an_order_from_working_to_held) {
   const Event intent = bought(desk);
   const auto outputs = desk.fill(intent);
   const auto position = only(outputs, EventType::position).as<Position>();
-  EXPECT_EQ(position.quantity_e9, kQuantity_e9);
+  EXPECT_EQ(position.quantity_e9, kQuantityE9);
   EXPECT_EQ(from_words(position.cost_low, position.cost_high),
-            static_cast<i128>(intent.as<Intent>().price_e9) * kQuantity_e9);
+            static_cast<i128>(intent.as<Intent>().price_e9) * kQuantityE9);
   EXPECT_TRUE(desk.quote(kNoonNs + 5 * kMilliNs, 1'298).empty()) << "held once, not held and working";
 }
 
@@ -107,11 +107,11 @@ TEST(DecisionPipeline, a_partial_fill_leaves_the_rest_working) {
   };
   EXPECT_EQ(part(4 * kE9, false).size(), 1u);
   auto signal = only(desk.quote(kNoonNs + 5 * kMilliNs, 1'300), EventType::signal).as<Signal>();
-  EXPECT_EQ(signal.position_e9, kQuantity_e9) << "4 held and 6 working";
+  EXPECT_EQ(signal.position_e9, kQuantityE9) << "4 held and 6 working";
   EXPECT_EQ(part(1 * kE9, true).size(), 1u);
   // The venue says that was the last of it: 5 held, nothing works of the purchase, 20 works of the sale.
   signal = only(desk.quote(kNoonNs + 6 * kMilliNs, 1'299), EventType::signal).as<Signal>();
-  EXPECT_EQ(signal.position_e9, 5 * kE9 - 2 * kQuantity_e9);
+  EXPECT_EQ(signal.position_e9, 5 * kE9 - 2 * kQuantityE9);
   EXPECT_EQ(desk.pipeline.unknown_fills(), 0u);
 }
 
@@ -173,7 +173,7 @@ TEST(DecisionPipeline, fills_of_no_order_in_flight_are_counted_and_left_alone) {
   EXPECT_EQ(desk.fill(intent).size(), 1u) << "the order was still in flight";
   EXPECT_TRUE(desk.fill(intent).empty()) << "and is answered once";
   EXPECT_EQ(desk.pipeline.unknown_fills(), ++unknown);
-  EXPECT_EQ(desk.pipeline.holding(0).quantity_e9(), kQuantity_e9);
+  EXPECT_EQ(desk.pipeline.holding(0).quantity_e9(), kQuantityE9);
 }
 
 TEST(DecisionPipeline, the_cooldown_is_exact) {
@@ -201,7 +201,7 @@ TEST(DecisionPipeline, without_limits_every_order_is_rejected) {
   desk.quote(kNoonNs, 1'300);
   const auto reject = only(desk.quote(kNoonNs + 1, 1'299), EventType::reject).as<Reject>();
   EXPECT_EQ(reject.rule, static_cast<std::uint16_t>(RiskRule::no_limit));
-  EXPECT_EQ(reject.quantity_e9, kQuantity_e9);
+  EXPECT_EQ(reject.quantity_e9, kQuantityE9);
   EXPECT_EQ(reject.cause, 2u);
 }
 
@@ -290,7 +290,7 @@ TEST(DecisionPipeline, flatten_closes_and_takes_no_new_risk) {
   desk.fill(bought(desk));
   const Event close = only(desk.command(CommandKind::flatten), EventType::intent);
   EXPECT_EQ(close.as<Intent>().side, Side::sell);
-  EXPECT_EQ(close.as<Intent>().quantity_e9, kQuantity_e9);
+  EXPECT_EQ(close.as<Intent>().quantity_e9, kQuantityE9);
   EXPECT_EQ(close.as<Intent>().strategy, static_cast<std::uint16_t>(StrategyId::operator_command));
   desk.fill(close);
   EXPECT_EQ(desk.pipeline.holding(0).quantity_e9(), 0);
@@ -304,7 +304,7 @@ TEST(DecisionPipeline, flatten_waits_for_an_order_in_flight_and_closes_what_it_b
   EXPECT_TRUE(desk.command(CommandKind::flatten).empty()) << "nothing is held yet";
   desk.fill(intent);
   const Event close = only(desk.timer(kNoonNs + kSecondNs), EventType::intent);
-  EXPECT_EQ(close.as<Intent>().quantity_e9, kQuantity_e9);
+  EXPECT_EQ(close.as<Intent>().quantity_e9, kQuantityE9);
   EXPECT_TRUE(desk.timer(kNoonNs + 2 * kSecondNs).empty()) << "its own order is in flight";
   desk.fill(close);
   EXPECT_EQ(desk.pipeline.holding(0).quantity_e9(), 0);

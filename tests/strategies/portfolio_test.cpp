@@ -160,7 +160,7 @@ TEST(Holding, what_cannot_be_held_exactly_is_refused_and_changes_nothing) {
     refused = !rich.fill(Side::buy, 1, kMax, 0) || !rich.fill(Side::sell, kMax, kMax, 0);
   }
   EXPECT_TRUE(refused);
-  EXPECT_LE(rich.realised_e18(), Holding::kMoneyMax_e18);
+  EXPECT_LE(rich.realised_e18(), Holding::kMoneyMaxE18);
 }
 
 TEST(Holding, a_position_goes_through_its_event_and_on_as_if_never_stored) {
@@ -192,8 +192,8 @@ TEST(Holding, a_position_that_no_fills_lead_to_is_not_restored) {
   EXPECT_TRUE(refused(std::numeric_limits<std::int64_t>::min(), -1, 0)) << "it has no negative";
   EXPECT_TRUE(refused(5, -5, 0)) << "bought for less than nothing";
   EXPECT_TRUE(refused(0, 1, 0));
-  EXPECT_TRUE(refused(5, Holding::kMoneyMax_e18 + 1, 0));
-  EXPECT_TRUE(refused(0, 0, -Holding::kMoneyMax_e18 - 1));
+  EXPECT_TRUE(refused(5, Holding::kMoneyMaxE18 + 1, 0));
+  EXPECT_TRUE(refused(0, 0, -Holding::kMoneyMaxE18 - 1));
   EXPECT_EQ(holding.quantity_e9(), kE9);
   EXPECT_FALSE(refused(-5, -500, 77));
   EXPECT_EQ(holding.quantity_e9(), -5);

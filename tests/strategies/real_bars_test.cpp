@@ -139,9 +139,9 @@ TEST(RealBars, euro_minutes_equal_the_candles_bid_and_ask) {
   }
   const Sides ours = bars_of_run({day + "00h_ticks.bi5", day + "10h_ticks.bi5", day + "23h_ticks.bi5"});
   EXPECT_EQ(ours.bid.size(), 180u);
-  constexpr std::int64_t kMidnight_s = 1'549'238'400;
+  constexpr std::int64_t kMidnightS = 1'549'238'400;
   const auto candles = [&](const char* side) {
-    return dukascopy_minutes(test::data_dir() / "ticks" / (day + side + "_candles_min_1.bi5"), kMidnight_s);
+    return dukascopy_minutes(test::data_dir() / "ticks" / (day + side + "_candles_min_1.bi5"), kMidnightS);
   };
   EXPECT_EQ(equal_minutes(ours.bid, candles("BID")), 180u);
   EXPECT_EQ(equal_minutes(ours.ask, candles("ASK")), 180u);

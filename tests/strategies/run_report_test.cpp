@@ -17,7 +17,7 @@ Event position(std::int64_t quantity_e9, i128 cost_e18, i128 realised_e18, unsig
   return Event::make(kNoonNs, 0, Position{quantity_e9, cost.low, cost.high, realised.low, realised.high}, flags);
 }
 
-constexpr i128 kDollar_e18 = static_cast<i128>(kE9) * kE9;
+constexpr i128 kDollarE18 = static_cast<i128>(kE9) * kE9;
 
 TEST(RunReport, counts_what_a_run_did) {
   const auto instruments = test::table_of({"XAUUSD", "EURUSD"});
@@ -51,25 +51,25 @@ TEST(RunReport, the_spread_and_the_commission_are_always_charged) {
   RunReport report(instruments);
   report.add(tick_at(kNoonNs, 100 * kE9, 101 * kE9));
   report.add(Event::make(kNoonNs, 0, Fill{1, 101 * kE9, 2 * kE9, kE9 / 2, Side::buy, 1, 1, 1}));
-  report.add(position(2 * kE9, 202 * kDollar_e18, -kDollar_e18 / 2));
+  report.add(position(2 * kE9, 202 * kDollarE18, -kDollarE18 / 2));
   const auto& money = report.money().at("USD");
-  EXPECT_EQ(money.pnl_e18, -2 * kDollar_e18 - kDollar_e18 / 2) << "bought at the ask, worth the bid";
-  EXPECT_EQ(money.commission_e18, kDollar_e18 / 2);
+  EXPECT_EQ(money.pnl_e18, -2 * kDollarE18 - kDollarE18 / 2) << "bought at the ask, worth the bid";
+  EXPECT_EQ(money.commission_e18, kDollarE18 / 2);
   report.add(tick_at(kNoonNs + 1, 105 * kE9, 106 * kE9));
-  EXPECT_EQ(money.pnl_e18, 8 * kDollar_e18 - kDollar_e18 / 2);
+  EXPECT_EQ(money.pnl_e18, 8 * kDollarE18 - kDollarE18 / 2);
   report.add(tick_at(kNoonNs + 2, 102 * kE9, 103 * kE9));
-  EXPECT_EQ(money.drawdown_max_e18, 6 * kDollar_e18);
+  EXPECT_EQ(money.drawdown_max_e18, 6 * kDollarE18);
   report.add(tick_at(kNoonNs + 3, 103 * kE9, 102 * kE9));  // crossed: marked at the lower side
-  EXPECT_EQ(money.pnl_e18, 2 * kDollar_e18 - kDollar_e18 / 2);
+  EXPECT_EQ(money.pnl_e18, 2 * kDollarE18 - kDollarE18 / 2);
 }
 
 TEST(RunReport, a_position_carried_over_brings_no_profit_of_this_run) {
   const auto instruments = test::table_of({"XAUUSD"});
   RunReport report(instruments);
-  report.add(position(kE9, 100 * kDollar_e18, 50 * kDollar_e18, kFlagSnapshot));
+  report.add(position(kE9, 100 * kDollarE18, 50 * kDollarE18, kFlagSnapshot));
   EXPECT_TRUE(report.money().empty()) << "nothing to mark it at yet";
   report.add(tick_at(kNoonNs, 103 * kE9, 104 * kE9));
-  EXPECT_EQ(report.money().at("USD").pnl_e18, 3 * kDollar_e18)
+  EXPECT_EQ(report.money().at("USD").pnl_e18, 3 * kDollarE18)
       << "what it gained since it was bought, none of what was realised";
 }
 

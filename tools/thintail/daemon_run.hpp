@@ -16,9 +16,6 @@
 
 namespace thintail {
 
-// Where simulated time begins unless told otherwise: Monday 2024-01-08 00:00 UTC, with every built-in calendar open.
-inline constexpr std::int64_t kSimulatorStartNs = 1'704'672'000LL * 1'000'000'000;
-
 // A tick source as the daemon's feed thread asks for it. It never sleeps there, so that a stop is noticed however long
 // the market is closed.
 class DaemonFeed {

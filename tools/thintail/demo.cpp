@@ -150,7 +150,6 @@ Result<ExitCode> demo(const DemoArguments& arguments) {
   source.file_feed = arguments.run.feed_options(settings);
   if (arguments.seed) settings.simulator.seed = *arguments.seed;
   source.simulator = settings.simulator;
-  source.simulator_start_ns = kSimulatorStartNs;
   for (const auto& [name, instrument] : settings.instruments) source.instruments.push_back(instrument);
 
   ProgressBar bar;

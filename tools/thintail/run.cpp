@@ -41,7 +41,7 @@ Result<ExitCode> run(const RunArguments& arguments) {
   source.file_feed = arguments.run.feed_options(settings);
   source.simulator = settings.simulator;
   TT_TRY(const EngineClock clock, EngineClock::calibrate(1'000'000));
-  source.simulator_start_ns = is_live ? clock.now_ns() : kSimulatorStartNs;
+  if (is_live) source.simulator_start_ns = clock.now_ns();
   for (const auto& [name, instrument] : settings.instruments) source.instruments.push_back(instrument);
 
   InstrumentTable instruments(settings.core.instruments_max);

@@ -20,9 +20,6 @@ namespace thintail {
 
 namespace {
 
-// Where simulated time begins unless told otherwise: Monday 2024-01-08 00:00 UTC, with every built-in calendar open.
-constexpr std::int64_t kSimulatorStartNs = 1'704'672'000LL * 1'000'000'000;
-
 struct CommandLine {
   TrainOptions train;
   std::string set = "core-32";
@@ -47,7 +44,6 @@ void add_options(CLI::App& app, CommandLine& line) {
   app.add_option("--duration", line.duration_s, "Simulated span in seconds")
       ->needs(simulator)
       ->check(CLI::Range(60U, 100'000'000U));
-  rows.source.simulator_start_ns = kSimulatorStartNs;
   app.add_option("--start-ns", rows.source.simulator_start_ns, "Where simulated time begins, UTC ns since 1970")
       ->needs(simulator);
   app.add_option("--clock", rows.source.file_feed.clock, "Clock profile of the files' local times, e.g. utc, utc-5");
