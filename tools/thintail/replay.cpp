@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "adapters/feeds/paced_source.hpp"
 #include "adapters/journal/journal_reader.hpp"
@@ -61,13 +62,6 @@ class LastRun {
 bool is_journal(const std::string& path) {
   std::error_code ignored;
   return path.ends_with(".ttj") || std::filesystem::is_directory(path, ignored);
-}
-
-void print_difference(const EventDifference& difference) {
-  fmt::print("first difference: event {} {}{}\n  recorded {}\n  replayed {}\n", difference.sequence, difference.what,
-             difference.field.empty() ? "" : " in " + difference.field,
-             difference.recorded.empty() ? "-" : difference.recorded,
-             difference.replayed.empty() ? "-" : difference.replayed);
 }
 
 Error differs(const EventDifference& difference, const std::string& journal) {
@@ -154,16 +148,19 @@ Result<ExitCode> replay_recorded(const ReplayArguments& arguments) {
            replay_journal([&](Event& event) { return reader.poll(event); }, {isa, arguments.run.model}));
     const double wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     if (reader.error()) return fail(*reader.error());
-    if (result.difference) {
-      if (!arguments.json) print_difference(*result.difference);
-      return fail(differs(*result.difference, path));
-    }
+    if (result.difference) return fail(differs(*result.difference, path));
     if (arguments.json) {
-      fmt::print(
-          "{{\"schema\":\"thintail-replay/1\",\"journal\":\"{}\",\"events\":{},\"inputs\":{},\"outputs_compared\":{},"
-          "\"epochs\":{},\"equal\":true,\"decision_hash\":\"{}\",\"isa\":\"{}\",\"wall_s\":{:.3f}}}\n",
-          printable(path, 4096), result.events, result.inputs, result.outputs_compared, result.epochs,
-          to_hex(result.decision_hash), isa_name(isa), wall_s);
+      const nlohmann::ordered_json row{{"schema", "thintail-replay/1"},
+                                       {"journal", path},
+                                       {"events", result.events},
+                                       {"inputs", result.inputs},
+                                       {"outputs_compared", result.outputs_compared},
+                                       {"epochs", result.epochs},
+                                       {"equal", true},
+                                       {"decision_hash", to_hex(result.decision_hash)},
+                                       {"isa", isa_name(isa)},
+                                       {"wall_s", wall_s}};
+      fmt::print("{}\n", row.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
     } else {
       fmt::print("{}: {} events, {} inputs replayed, {} outputs equal byte for byte, {} epoch{}\n  decision hash {}\n",
                  path, grouped(result.events), grouped(result.inputs), grouped(result.outputs_compared), result.epochs,
