@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <thread>
+#include <vector>
 
 #include "bench/harness/pinned.hpp"
 #include "bench/harness/stopwatch.hpp"
@@ -15,7 +16,7 @@ namespace {
 constexpr std::uint64_t kTripsPerSample = 32;
 
 // Ours are the odd numbers, the other thread's the even ones.
-struct alignas(kCacheLinePairBytes) Ball {
+struct alignas(kCacheLineBytes) Ball {
   std::atomic<std::uint64_t> number{0};
 };
 
@@ -27,25 +28,31 @@ void await(const Ball& ball, std::uint64_t number) noexcept {
 
 }  // namespace
 
-void ping_pong(int near_cpu, int far_cpu, std::size_t samples, const EngineClock& clock, std::vector<double>& out_ns) {
-  const std::uint64_t trips = (samples + 1) * kTripsPerSample;  // the first sample is a warm-up
-  Ball ball;
+void ping_pong(int near_cpu, int far_cpu, std::size_t samples, const EngineClock& clock, std::vector<double>& out_ns,
+               std::size_t lines) {
+  const std::uint64_t warm_up = lines == 1 ? kTripsPerSample : 2 * lines;  // until every line was both sides'
+  const std::uint64_t trips = warm_up + samples * kTripsPerSample;
+  // One line: there and back in the same. More: the first half goes there, the second half back.
+  std::vector<Ball> balls(2 * lines);
+  const auto there = [&](std::uint64_t trip) noexcept -> Ball& { return balls[trip % lines]; };
+  const auto back = [&](std::uint64_t trip) noexcept -> Ball& { return balls[lines == 1 ? 0 : lines + trip % lines]; };
   const Pinned pinned(near_cpu);
   std::thread other([&]() noexcept {
     const Pinned pinned_too(far_cpu);
     for (std::uint64_t trip = 0; trip < trips; ++trip) {
-      await(ball, 2 * trip + 1);
-      hit(ball, 2 * trip + 2);
+      await(there(trip), 2 * trip + 1);
+      hit(back(trip), 2 * trip + 2);
     }
   });
   for (std::uint64_t trip = 0; trip < trips;) {
     const std::uint64_t begin = stamp();
-    for (const std::uint64_t end = trip + kTripsPerSample; trip < end; ++trip) {
-      hit(ball, 2 * trip + 1);
-      await(ball, 2 * trip + 2);
+    const bool is_warm = trip >= warm_up;
+    for (const std::uint64_t end = trip + (is_warm ? kTripsPerSample : warm_up); trip < end; ++trip) {
+      hit(there(trip), 2 * trip + 1);
+      await(back(trip), 2 * trip + 2);
     }
     const auto elapsed_ns = static_cast<double>(clock.to_ns(stamp() - begin));
-    if (trip > kTripsPerSample) out_ns.push_back(elapsed_ns / (2 * kTripsPerSample));
+    if (is_warm) out_ns.push_back(elapsed_ns / (2 * kTripsPerSample));
   }
   other.join();
 }

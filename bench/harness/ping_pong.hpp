@@ -23,6 +23,10 @@ constexpr std::string_view distance_name(double one_way_ns) noexcept {
 
 // Appends `samples` one-way times to `out_ns`, each of them the mean of a few round trips, halved: a single trip cannot
 // be resolved by a counter with 10 ns steps.
-void ping_pong(int near_cpu, int far_cpu, std::size_t samples, const EngineClock& clock, std::vector<double>& out_ns);
+//
+// `lines` 1 is the least that is possible: the answer goes back in the line that just arrived. More of them are taken in
+// turn, a fresh line for each message in both directions, as in every ring: nothing but a flag in each.
+void ping_pong(int near_cpu, int far_cpu, std::size_t samples, const EngineClock& clock, std::vector<double>& out_ns,
+               std::size_t lines = 1);
 
 }  // namespace thintail::bench

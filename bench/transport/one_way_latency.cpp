@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // one_way_latency: an event there and back through two links, halved. Limit: one line moved there and back with nothing
-// in it, sampled right before and after each repetition.
+// in it, sampled right before and after each repetition. No ring can reach it, since it writes the next message to a line
+// that the other side holds, where the ping-pong answers in the line that it was just given: beside it, a flag that goes
+// through as many lines as our ring has cells.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -116,12 +118,14 @@ Result<std::vector<CaseResult>> run_latency(const Options& options, Across acros
   Bin far;
   std::vector<double> ratios;
   std::vector<double> raw_ns;
+  std::vector<double> fresh_ns;
   for (int repetition = 0; repetition < options.repetitions(kRepetitions); ++repetition) {
     std::vector<double> beside_ns;
     ping_pong(cpus.near, cpus.far, samples, clock, beside_ns);
     const std::size_t first = ours.samples.size();
     TT_TRY_VOID(ours.run(ours));
     ping_pong(cpus.near, cpus.far, samples, clock, beside_ns);
+    if (!options.ours_alone) ping_pong(cpus.near, cpus.far, samples, clock, fresh_ns, kSlots);
     std::vector<double> now_ns(ours.samples.begin() + static_cast<std::ptrdiff_t>(first), ours.samples.end());
     const double beside = stats_of(beside_ns).p50;
     ratios.push_back(stats_of(now_ns).p50 / beside);
@@ -146,6 +150,7 @@ Result<std::vector<CaseResult>> run_latency(const Options& options, Across acros
     result.add_left_out("boost::lockfree::spsc_queue");
     return std::vector<CaseResult>{std::move(result)};
   }
+  result.add_peer("raw flag, a fresh line each time", stats_of(fresh_ns), "nothing to check: a flag alone");
   std::ranges::move(kernel, std::back_inserter(peers));
   const Messages messages = all_messages();
   const auto checked = [&](const Contender& one) {

@@ -14,6 +14,8 @@ Suite transport_suite() {
             &publish},
            {"observers", "what eight attached observers cost the writer", &observers},
            {"table_read", "reading the newest value of a row, and of 1,000 rows", &table_read},
+           {"command_queue", "a command to the core and its answer, and the engine's look at an empty queue",
+            &command_queue},
            {"attach", "opening a running core's segment of default size", &attach}}};
 }
 

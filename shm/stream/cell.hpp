@@ -18,6 +18,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "core/base/attributes.hpp"
 #include "core/event/event.hpp"
@@ -28,9 +29,14 @@ inline constexpr std::size_t kCellWords = sizeof(Event) / sizeof(std::uint64_t);
 inline constexpr std::size_t kSequenceWord = offsetof(Event, sequence) / sizeof(std::uint64_t);
 static_assert(kSequenceWord == 0);
 
-// Eight bytes of an event. They belong to fields of several types, hence may_alias: the compiler must not assume that
-// a word and a field are different memory.
-using Word [[gnu::may_alias]] = std::uint64_t;
+using Word = EventWord;
+
+// Written out, not a loop: g++ 12 keeps a loop over atomic words rolled, 54 instructions a publish instead of 28.
+template <class Visit>
+TT_ALWAYS_INLINE void for_each_payload_word(Visit&& visit) noexcept {
+  [&]<std::size_t... kIndex>(std::index_sequence<kIndex...>)
+      __attribute__((always_inline)) { (visit(kIndex + 1), ...); }(std::make_index_sequence<kCellWords - 1>{});
+}
 
 // The payload as relaxed atomic words: defined behaviour everywhere, and what sanitizers and model checkers follow.
 // Compilers do not vectorise it, which is why VectorCopy exists.
@@ -38,12 +44,14 @@ struct WordCopy {
   // Stores all words but the sequence. relaxed: W1 and W2 order them as a whole.
   TT_HOT static void store(Word* cell, const Event& event) noexcept {
     const auto* from = reinterpret_cast<const Word*>(&event);
-    for (std::size_t i = 1; i < kCellWords; ++i) __atomic_store_n(cell + i, from[i], __ATOMIC_RELAXED);
+    for_each_payload_word(
+        [&](std::size_t i) __attribute__((always_inline)) { __atomic_store_n(cell + i, from[i], __ATOMIC_RELAXED); });
   }
   // Loads all words but the sequence. relaxed: R1 and R2 order them as a whole.
   TT_HOT static void load(Event& event, const Word* cell) noexcept {
     auto* to = reinterpret_cast<Word*>(&event);
-    for (std::size_t i = 1; i < kCellWords; ++i) to[i] = __atomic_load_n(cell + i, __ATOMIC_RELAXED);
+    for_each_payload_word([&](std::size_t i)
+                              __attribute__((always_inline)) { to[i] = __atomic_load_n(cell + i, __ATOMIC_RELAXED); });
   }
 };
 

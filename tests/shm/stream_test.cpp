@@ -176,6 +176,24 @@ TEST(Stream, batches_end_where_the_ring_wraps_or_events_are_not_ready) {
   EXPECT_EQ(reader.read_batch(copied), 0u);
 }
 
+TEST(Stream, a_full_batch_is_all_or_nothing_and_ends_where_the_ring_wraps) {
+  const Ring ring;
+  GatedReader reader(*ring, *ring->add_gate("full"));
+  StreamWriter writer(*ring);
+  append_range(writer, 1, 63);
+  EXPECT_TRUE(reader.peek_full(64).empty());
+  append_range(writer, 64, 64);
+  const auto batch = reader.peek_full(64);
+  ASSERT_EQ(batch.size(), 64u);
+  for (std::size_t i = 0; i < batch.size(); ++i) EXPECT_TRUE(is_whole(batch[i], i + 1));
+  reader.advance(64);
+  append_range(writer, 65, kSlots - 1);
+  reader.advance(kSlots - 1 - 64 - 10);
+  const auto tail = reader.peek_full(64);
+  ASSERT_EQ(tail.size(), 10u) << "the last cells before the ring's end";
+  EXPECT_TRUE(is_whole(tail.front(), kSlots - 10));
+}
+
 TEST(Stream, observer_follows_from_oldest_latest_and_a_sequence) {
   const Ring ring;
   StreamWriter writer(*ring);
