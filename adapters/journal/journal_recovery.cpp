@@ -3,12 +3,16 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <memory>
+#include <vector>
 
 #include "adapters/journal/block_source.hpp"
 #include "adapters/journal/journal_files.hpp"
@@ -20,7 +24,7 @@ namespace {
 
 Error io_error(const std::string& path, const char* call, int error_number) {
   return {.code = ErrorCode::journal_io,
-          .doing = "appending recovered events",
+          .doing = "recovering a journal",
           .file = path,
           .field = call,
           .expected = "success",
@@ -73,6 +77,34 @@ Result<std::optional<RecoveredTail>> find_newest_end(const std::string& director
   if (journals.empty()) return std::nullopt;
   TT_TRY(auto tail, find_end(journals.back().path));
   return tail;
+}
+
+Result<void> replace_with_copy(const std::string& path) {
+  const std::string copied = path + ".new";
+  ::unlink(copied.c_str());
+  const UniqueFd from(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!from) return fail(io_error(path, "open", errno));
+  struct stat status{};
+  if (::fstat(from.get(), &status) != 0) return fail(io_error(path, "fstat", errno));
+  const UniqueFd to(
+      ::open(copied.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, status.st_mode & 0777));
+  if (!to) return fail(io_error(copied, "open", errno));
+  std::vector<std::byte> piece(std::size_t{1} << 20);
+  while (true) {
+    const auto count = ::read(from.get(), piece.data(), piece.size());
+    if (count == 0) break;
+    if (count < 0) return fail(io_error(path, "read", errno));
+    for (ssize_t done = 0; done < count;) {
+      const auto written = ::write(to.get(), piece.data() + done, static_cast<std::size_t>(count - done));
+      if (written <= 0) return fail(io_error(copied, "write", written < 0 ? errno : ENOSPC));
+      done += written;
+    }
+  }
+  TT_TRY_VOID(sync(to.get(), copied));
+  if (std::rename(copied.c_str(), path.c_str()) != 0) return fail(io_error(path, "rename", errno));
+  const UniqueFd folder(::open(std::filesystem::path(path).parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder) return fail(io_error(path, "open", errno));
+  return sync(folder.get(), path);
 }
 
 Result<RecoveredTail> append_recovered(const std::string& path, std::span<const Event> events) {

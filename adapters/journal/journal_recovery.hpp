@@ -31,6 +31,10 @@ Result<RecoveredTail> find_end(const std::string& path);
 // The same for the newest journal of an instance; empty where it has none.
 Result<std::optional<RecoveredTail>> find_newest_end(const std::string& directory, const std::string& instance);
 
+// Puts a copy of the journal in its place, durably: whoever still has the old file open writes into nothing that is read.
+// For a writer that may still live; it takes as long as reading the file.
+Result<void> replace_with_copy(const std::string& path);
+
 // Cuts a torn tail off, appends those of `events` that come after the journal's last, and makes it durable. Events that the
 // journal has already are passed over, so it may be given all that the old segment still holds, and may be run again after
 // a crash. Refuses a gap (journal_corrupt). Returns the new end.

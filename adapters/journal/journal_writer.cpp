@@ -105,7 +105,7 @@ std::uint32_t JournalWriter::poll(std::int64_t now_ns) noexcept {
     }
   }
   if (filled_ > 0 && filling_since_ns_ == kNever) filling_since_ns_ = now_ns;
-  if (in_flight_ || now_ns < retry_at_ns_) return work;
+  if (in_flight_ || is_fenced_ || now_ns < retry_at_ns_) return work;
 
   // A block that is not full is closed only when it can be written at once: until then it goes on filling, so that a slow
   // disk costs no memory for small blocks.
@@ -120,7 +120,7 @@ std::uint32_t JournalWriter::poll(std::int64_t now_ns) noexcept {
 // time, each with its sync: whatever queued up behind a slow sync shares the next one.
 bool JournalWriter::start_write() noexcept {
   const std::uint64_t end = std::min<std::uint64_t>(filling_, oldest_ + options_.buffers / 2);
-  if (end == oldest_) return false;
+  if (end == oldest_ || !is_still_ours()) return false;
   pieces_.clear();
   std::uint64_t skip_bytes = written_;
   for (std::uint64_t number = oldest_; number < end; ++number) {
@@ -137,6 +137,22 @@ bool JournalWriter::start_write() noexcept {
   in_flight_ = true;
   disk_->start(fd_.get(), pieces_, durable_offset_ + written_);
   return true;
+}
+
+// A process that stood still may find its place taken. It was asked of the kernel just before a write, so that only what
+// slips in between is left; take_over() sees to that by giving the journal another file.
+bool JournalWriter::is_still_ours() noexcept {
+  if (is_fenced_) return false;
+  if (!options_.may_write || options_.may_write()) [[likely]]
+    return true;
+  is_fenced_ = true;
+  error_ = {.code = ErrorCode::shm_lost,
+            .doing = fmt::format("making events {} to {} durable", durable_sequence_ + 1, last_sequence()),
+            .file = path_,
+            .field = "writer lock",
+            .expected = "to be held by this writer alone",
+            .found = "its file taken away or replaced"};
+  return false;
 }
 
 // Takes the disk's answer; false where it refused, and trying again at once would be of no use.
@@ -160,6 +176,8 @@ bool JournalWriter::settle(const DiskOutcome& outcome) noexcept {
     written_ = 0;
     return refused("fdatasync", outcome.sync_error);
   }
+  // Whoever took over while the write was under way may have cut it off.
+  if (!is_still_ours()) return false;
   acknowledge();
   return true;
 }
@@ -190,7 +208,7 @@ Result<void> JournalWriter::flush_and_wait() {
   while (durable_sequence_ < last_sequence() || oldest_ < filling_) {
     if (!in_flight_) {
       if (filled_ > 0 && has_filling_block()) seal(0);
-      start_write();
+      if (!start_write()) return fail(*error_);  // there is something to write, so it is fenced
     }
     // The pause after a failure belongs to poll(): who waits here wants to know now.
     if (!settle(disk_->wait())) return fail(*error_);

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // JournalWriter: appends consecutive events to an epoch's journal and tells which of them are on stable storage.
-//   path       warm: append() copies into memory; poll() makes at most one system call, and never waits for the disk where
+//   path       warm: append() copies into memory; poll() makes a system call or two, and never waits for the disk where
 //              io_uring is available
 //   threads    one, the journal thread; it may be another than the one that created the writer
 //   invariant  a block's memory is reused only after an fdatasync that covers all of it succeeded. So a short write is
 //              continued, and after a failed sync (the kernel may have dropped the pages) everything not yet acknowledged
-//              is written again.
+//              is written again. A fenced writer neither writes nor acknowledges any more.
 #pragma once
 
 #include <sys/uio.h>
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -37,6 +38,9 @@ struct JournalOptions {
   std::uint32_t buffers = 64;  // of 64 KiB: what a stalled disk may hold back, 4 MiB by default; 2..1024
   std::int64_t flush_ns = 20'000'000;  // longest time that an event waits before its block is written
   std::int64_t retry_ns = 100'000'000;  // pause after a failed write or sync
+  // The fence: whether this is still the instance's writer. Asked before each write and before each acknowledgement; false
+  // ends both for good. Empty: never asked.
+  std::function<bool()> may_write = {};
 };
 
 struct JournalStats {
@@ -78,7 +82,9 @@ class JournalWriter {
 
   std::uint64_t last_sequence() const noexcept { return next_sequence_ - 1; }  // accepted by append()
   std::uint64_t durable_sequence() const noexcept { return durable_sequence_; }
-  // What the disk last refused; empty once it has recovered.
+  // Whether another writer has taken this one's place: what is not acknowledged by now is the other's to recover.
+  bool is_fenced() const noexcept { return is_fenced_; }
+  // What the disk last refused; empty once it has recovered. shm_lost where the writer is fenced.
   const std::optional<Error>& error() const noexcept { return error_; }
   const JournalStats& stats() const noexcept { return stats_; }
   const std::string& path() const noexcept { return path_; }
@@ -91,6 +97,7 @@ class JournalWriter {
   JournalBlock& block(std::uint64_t number) noexcept { return blocks_[number % options_.buffers]; }
   bool has_filling_block() const noexcept { return filling_ - oldest_ < options_.buffers; }
   void seal(std::uint16_t flags) noexcept;
+  bool is_still_ours() noexcept;
   bool start_write() noexcept;
   bool settle(const DiskOutcome& outcome) noexcept;
   void acknowledge() noexcept;
@@ -115,6 +122,7 @@ class JournalWriter {
   std::uint64_t durable_offset_ = kJournalHeaderBytes;  // of block oldest_
   std::uint64_t written_ = 0;  // bytes from durable_offset_ on that a write has taken, but no sync yet
   bool in_flight_ = false;
+  bool is_fenced_ = false;
   bool flush_requested_ = false;
   std::int64_t filling_since_ns_ = kNever;  // when poll() first saw the filling block not empty
   std::int64_t retry_at_ns_ = std::numeric_limits<std::int64_t>::min();

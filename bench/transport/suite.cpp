@@ -16,6 +16,7 @@ Suite transport_suite() {
            {"table_read", "reading the newest value of a row, and of 1,000 rows", &table_read},
            {"command_queue", "a command to the core and its answer, and the engine's look at an empty queue",
             &command_queue},
+           {"bookkeeping", "what a thread's health note and a counter add to each event", &bookkeeping},
            {"attach", "opening a running core's segment of default size", &attach}}};
 }
 

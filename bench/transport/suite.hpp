@@ -18,6 +18,7 @@ Result<std::vector<CaseResult>> publish(const Options& options);
 Result<std::vector<CaseResult>> observers(const Options& options);
 Result<std::vector<CaseResult>> table_read(const Options& options);
 Result<std::vector<CaseResult>> command_queue(const Options& options);
+Result<std::vector<CaseResult>> bookkeeping(const Options& options);
 Result<std::vector<CaseResult>> attach(const Options& options);
 
 }  // namespace thintail::bench

@@ -5,12 +5,16 @@
     python3 thintail_reader.py --instance demo --count 10          prints ten events
     python3 thintail_reader.py --instance demo --table quotes      prints a table
 
-    from thintail_reader import Core
+    from thintail_reader import Core, Follower
     core = Core("demo")
     observer = core.observe("events")
     events = observer.read()                # structured array of Event, possibly empty; observer.missed_total
     ticks = core.payloads(events, "Tick")   # structured array of Tick, one for each event of that type
     quotes, readable = core.table("quotes")
+
+    follower = Follower("demo")             # the same, but goes on through restarts of the core
+    while not follower.ended:
+        events = follower.read()            # follower.core is the epoch that they are of
 
 The mapping is read-only: the core does not notice a reader, however slow, and a reader that was overtaken is told how
 many events it missed. docs/abi.md describes every byte.
@@ -42,7 +46,7 @@ import time
 import numpy as np
 
 MAJOR, MINOR = 1, 0
-LAYOUT_HASH = 0x0223aa2de3fad96b
+LAYOUT_HASH = 0x0a8c9e8d46e12aab
 
 CONSTANTS = {
     "magic": 5496996650528884820,  # the bytes THINTAIL at the start of a segment
@@ -58,6 +62,11 @@ CONSTANTS = {
     "bar_ticks_mask": 16777215,  # Bar.ticks_period & it: ticks in the bar, saturating
     "bar_period_shift": 24,  # (Bar.ticks_period >> it) & 63: BarPeriod
     "bar_side_shift": 30,  # Bar.ticks_period >> it: QuoteSide
+    "control_magic": 3544416831531144276,  # the bytes TTTCTL01 at the start of a control segment
+    "control_major": 1,  # of the control segment's layout
+    "control_slots": 16,  # in a control segment: clients at once
+    "commands_per_slot": 64,  # that a slot's queue holds
+    "model_slots": 8,  # rows of the models table
     "histogram_buckets": 1152,  # in each Histogram
     "histogram_split_bits": 5,  # 2^it buckets divide each doubling of a latency
     "histogram_value_max": 1099511627775,  # ns; longer ones count as this
@@ -66,9 +75,9 @@ CONSTANTS = {
 
 ENUMS = {
     "SegmentState": {0: "building", 1: "ready", 2: "stopped", 3: "retired"},
-    "ElementType": {0: "none", 1: "event_stream", 2: "quote_table", 3: "position_table", 4: "health_table", 5: "histogram", 6: "counter_table", 7: "instrument_names", 8: "run_status"},
+    "ElementType": {0: "none", 1: "event_stream", 2: "quote_table", 3: "position_table", 4: "health_table", 5: "histogram", 6: "counter_table", 7: "instrument_names", 8: "run_status", 9: "risk_table", 10: "model_table"},
     "EventType": {0: "none", 1: "tick", 2: "trade", 3: "book", 4: "bar", 5: "prediction", 6: "regime", 7: "signal", 8: "intent", 9: "reject", 10: "report", 11: "fill", 12: "position", 13: "command", 14: "model", 15: "instrument", 16: "config", 17: "session", 18: "timer", 19: "gap", 20: "continuation"},
-    "EventFlag": {1: "kFlagSnapshot", 2: "kFlagStale", 4: "kFlagSimulated", 8: "kFlagOutput", 16: "kFlagContinued"},
+    "EventFlag": {1: "kFlagSnapshot", 2: "kFlagStale", 4: "kFlagSimulated", 8: "kFlagOutput", 16: "kFlagContinued", 32: "kFlagMore"},
     "Side": {0: "none", 1: "buy", 2: "sell"},
     "QuoteSide": {0: "bid", 1: "ask", 2: "mid"},
     "BarPeriod": {0: "m1", 1: "m5", 2: "m15", 3: "m30", 4: "h1", 5: "h4", 6: "d1"},
@@ -81,7 +90,9 @@ ENUMS = {
     "CalendarId": {0: "always", 1: "fx", 2: "gold"},
     "SessionState": {1: "started", 2: "stopping", 3: "journal_lagging", 4: "journal_caught_up", 5: "input_ended"},
     "QuoteFlag": {1: "kQuoteCrossed", 2: "kQuoteStale", 4: "kQuoteSimulated"},
-    "PositionFlag": {1: "kPositionHasUnrealised"},
+    "GateFlag": {1: "kGateKilled", 2: "kGatePaused", 4: "kGateJournalLagging", 8: "kGateFlattening"},
+    "ModelState": {0: "absent", 1: "active"},
+    "CommandAnswer": {0: "none", 1: "applied", 2: "repeated", 3: "refused"},
     "ThreadState": {0: "absent", 1: "starting", 2: "running", 3: "stopping", 4: "stopped", 5: "failed"},
     "RunPhase": {0: "starting", 1: "running", 2: "draining", 3: "done"},
     "Stage": {0: "in_ring", 1: "features", 2: "model", 3: "decide", 4: "append", 5: "tick_to_intent", 6: "journal", 7: "tick_with_intent"},
@@ -134,15 +145,35 @@ DTYPES["QuoteCell"] = np.dtype({
     "offsets": [0, 8],
     "itemsize": 64})
 DTYPES["PositionRow"] = np.dtype({
-    "names": ["instrument", "flags", "quantity_e9", "cost_low", "cost_high", "realised_low", "realised_high", "unrealised_low", "unrealised_high", "time_ns"],
-    "formats": ["<u4", "<u4", "<i8", "<u8", "<i8", "<u8", "<i8", "<u8", "<i8", "<i8"],
-    "offsets": [0, 4, 8, 16, 24, 32, 40, 48, 56, 64],
-    "itemsize": 72})
+    "names": ["instrument", "reserved", "quantity_e9", "cost_low", "cost_high", "realised_low", "realised_high", "time_ns"],
+    "formats": ["<u4", "<u4", "<i8", "<u8", "<i8", "<u8", "<i8", "<i8"],
+    "offsets": [0, 4, 8, 16, 24, 32, 40, 48],
+    "itemsize": 56})
 DTYPES["PositionCell"] = np.dtype({
     "names": ["version", "row"],
     "formats": ["<u8", DTYPES["PositionRow"]],
     "offsets": [0, 8],
+    "itemsize": 64})
+DTYPES["RiskRow"] = np.dtype({
+    "names": ["instrument", "reserved0", "position_e9", "working_buy_e9", "working_sell_e9", "max_position_e9", "max_order_quantity_e9", "max_quote_age_ns", "max_orders_per_second", "orders_in_second", "last_order_ns", "time_ns", "reserved"],
+    "formats": ["<u4", "<u4", "<i8", "<i8", "<i8", "<i8", "<i8", "<i8", "<i8", "<i8", "<i8", "<i8", ("<u8", (4,))],
+    "offsets": [0, 4, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 88],
+    "itemsize": 120})
+DTYPES["RiskCell"] = np.dtype({
+    "names": ["version", "row"],
+    "formats": ["<u8", DTYPES["RiskRow"]],
+    "offsets": [0, 8],
     "itemsize": 128})
+DTYPES["ModelRow"] = np.dtype({
+    "names": ["slot", "state", "version", "reserved", "sha256", "time_ns"],
+    "formats": ["<u4", "<u4", "<u4", "<u4", ("u1", (32,)), "<i8"],
+    "offsets": [0, 4, 8, 12, 16, 48],
+    "itemsize": 56})
+DTYPES["ModelCell"] = np.dtype({
+    "names": ["version", "row"],
+    "formats": ["<u8", DTYPES["ModelRow"]],
+    "offsets": [0, 8],
+    "itemsize": 64})
 DTYPES["HealthRow"] = np.dtype({
     "names": ["name", "cpu", "state", "work_count", "idle_count", "last_progress_ns"],
     "formats": ["S16", "<i4", "<u4", "<u8", "<u8", "<i8"],
@@ -163,10 +194,20 @@ DTYPES["ProgressCell"] = np.dtype({
     "formats": ["<u8", DTYPES["ProgressRow"]],
     "offsets": [0, 8],
     "itemsize": 64})
+DTYPES["GateRow"] = np.dtype({
+    "names": ["flags", "last_rule", "intents", "rejects", "last_reject_ns", "time_ns", "reserved"],
+    "formats": ["<u4", "<u4", "<u8", "<u8", "<i8", "<i8", ("<u8", (2,))],
+    "offsets": [0, 4, 8, 16, 24, 32, 40],
+    "itemsize": 56})
+DTYPES["GateCell"] = np.dtype({
+    "names": ["version", "row"],
+    "formats": ["<u8", DTYPES["GateRow"]],
+    "offsets": [0, 8],
+    "itemsize": 64})
 DTYPES["RunStatus"] = np.dtype({
-    "names": ["progress", "durable"],
-    "formats": [DTYPES["ProgressCell"], "<u8"],
-    "offsets": [0, 128],
+    "names": ["progress", "gate", "durable"],
+    "formats": [DTYPES["ProgressCell"], DTYPES["GateCell"], "<u8"],
+    "offsets": [0, 64, 128],
     "itemsize": 256})
 DTYPES["InstrumentNameRow"] = np.dtype({
     "names": ["name", "digits", "calendar", "reserved", "tick_size_e9"],
@@ -183,6 +224,36 @@ DTYPES["Histogram"] = np.dtype({
     "formats": ["<u8", "<u8", ("<u8", (1152,))],
     "offsets": [0, 8, 16],
     "itemsize": 9344})
+DTYPES["ControlHeader"] = np.dtype({
+    "names": ["magic", "major", "epoch", "slots", "slot_bytes"],
+    "formats": ["<u8", "<u4", "<u4", "<u4", "<u4"],
+    "offsets": [0, 8, 12, 16, 20],
+    "itemsize": 24})
+DTYPES["CommandRequest"] = np.dtype({
+    "names": ["command_id", "epoch", "kind", "reserved", "check"],
+    "formats": ["<u8", "<u4", "<u2", "<u2", "<u8"],
+    "offsets": [0, 8, 12, 14, 16],
+    "itemsize": 24})
+DTYPES["CommandReply"] = np.dtype({
+    "names": ["command_id", "sequence", "answer", "number"],
+    "formats": ["<u8", "<u8", "<u4", "<u4"],
+    "offsets": [0, 8, 16, 20],
+    "itemsize": 24})
+DTYPES["ReplyCell"] = np.dtype({
+    "names": ["version", "row"],
+    "formats": ["<u8", DTYPES["CommandReply"]],
+    "offsets": [0, 8],
+    "itemsize": 64})
+DTYPES["ControlSlot"] = np.dtype({
+    "names": ["owner_pid", "reply", "queue"],
+    "formats": ["<i4", DTYPES["ReplyCell"], ("u1", (1632,))],
+    "offsets": [0, 64, 128],
+    "itemsize": 1792})
+DTYPES["ControlLayout"] = np.dtype({
+    "names": ["header", "slots"],
+    "formats": [DTYPES["ControlHeader"], (DTYPES["ControlSlot"], (16,))],
+    "offsets": [0, 128],
+    "itemsize": 28800})
 DTYPES["Tick"] = np.dtype({
     "names": ["bid_e9", "ask_e9", "bid_size", "ask_size", "venue_ns", "source_sequence"],
     "formats": ["<i8", "<i8", "<f4", "<f4", "<i8", "<u8"],
@@ -194,9 +265,9 @@ DTYPES["Trade"] = np.dtype({
     "offsets": [0, 8, 16, 24, 28, 29],
     "itemsize": 40})
 DTYPES["Book"] = np.dtype({
-    "names": ["price_e9", "venue_ns", "source_sequence", "size", "side", "reserved"],
-    "formats": ["<i8", "<i8", "<u8", "<f4", "u1", ("u1", (11,))],
-    "offsets": [0, 8, 16, 24, 28, 29],
+    "names": ["price_e9", "venue_ns", "source_sequence", "size", "side", "reserved", "previous_sequence"],
+    "formats": ["<i8", "<i8", "<u8", "<f4", "u1", ("u1", (3,)), "<u8"],
+    "offsets": [0, 8, 16, 24, 28, 29, 32],
     "itemsize": 40})
 DTYPES["Bar"] = np.dtype({
     "names": ["open_e9", "high_e9", "low_e9", "close_e9", "end_s", "ticks_period"],
@@ -312,8 +383,10 @@ REGIONS = {
     "stages": {"type": "histogram", "bytes": 9344, "header": "", "element": "Histogram"},
     "counters": {"type": "counter_table", "bytes": 64, "header": "AppendTable", "element": "CounterRow"},
     "run": {"type": "run_status", "bytes": 256, "header": "", "element": "RunStatus"},
+    "models": {"type": "model_table", "bytes": 64, "header": "Table", "element": "ModelCell"},
     "quotes": {"type": "quote_table", "bytes": 64, "header": "Table", "element": "QuoteCell"},
-    "positions": {"type": "position_table", "bytes": 128, "header": "Table", "element": "PositionCell"},
+    "positions": {"type": "position_table", "bytes": 64, "header": "Table", "element": "PositionCell"},
+    "risk": {"type": "risk_table", "bytes": 128, "header": "Table", "element": "RiskCell"},
     "instruments": {"type": "instrument_names", "bytes": 64, "header": "AppendTable", "element": "InstrumentNameRow"},
     "venue": {"type": "event_stream", "bytes": 64, "header": "Stream", "element": "Event"},
     "reports": {"type": "event_stream", "bytes": 64, "header": "Stream", "element": "Event"},
@@ -395,6 +468,10 @@ class Observer:
         self.next_sequence = resumed
 
 
+class Building(ReaderError):
+    """A segment that is not ready yet: try again."""
+
+
 class Core:
     """The segment of a core, mapped read-only."""
 
@@ -430,9 +507,10 @@ class Core:
         theirs = f"version {header['major']}.{header['minor']} hash {int(header['layout_hash']):016x}"
         if (header["major"] != MAJOR or header["layout_hash"] != LAYOUT_HASH
                 or header["header_bytes"] != DTYPES["SegmentHeader"].itemsize):
+            newer = (int(header["major"]), int(header["minor"])) > (MAJOR, MINOR)
             raise ReaderError(f"{self.path}: this reader knows {ours}, the segment is {theirs} of build "
-                              f"{header['build_id'].decode(errors='replace')!r}: take the reader of that build "
-                              "(thintail abi --python)")
+                              f"{header['build_id'].decode(errors='replace')!r}{', which is newer' if newer else ''}: "
+                              "take the reader that the core's own build prints (thintail abi --python)")
         if header["segment_bytes"] != status.st_size or header["region_count"] > CONSTANTS["regions_max"]:
             raise ReaderError(f"{self.path}: its header speaks of another size")
         self._regions = {}
@@ -444,7 +522,7 @@ class Core:
                 raise ReaderError(f"{self.path}: region {region['name']!r} lies outside")
             self._regions[region["name"].decode(errors="replace")] = region
         if self.state() == "building":
-            raise ReaderError(f"{self.path}: still being built; try again")
+            raise Building(f"{self.path}: still being built; try again")
 
     def header(self):
         """A copy of the segment's header."""
@@ -517,6 +595,14 @@ class Core:
         else:
             rows = np.frombuffer(region, cell, len(region) // cell.itemsize).copy()
             return rows, np.ones(len(rows), bool)
+        return self._load(cells, attempts)
+
+    def gate(self, attempts=1000):
+        """The risk gate as a whole, as table() returns a table of one row."""
+        return self._load(np.frombuffer(self.region("run"), DTYPES["RunStatus"], 1)["gate"], attempts)
+
+    @staticmethod
+    def _load(cells, attempts):
         rows = np.zeros(len(cells), cells.dtype["row"])
         readable = np.zeros(len(cells), bool)
         for _ in range(attempts):
@@ -566,17 +652,74 @@ def event_as_dict(event):
     return out
 
 
+class Follower:
+    """An Observer of a stream that goes on through restarts of the core.
+
+    Every 100 ms a read() that finds nothing looks whether a new epoch has taken the name, and attaches to it once all of
+    the old one is read. A core that died is waited for; one that stopped in order ends it."""
+
+    def __init__(self, instance="default", directory="/dev/shm", stream="events", start="oldest"):
+        self._where, self._stream = (instance, directory), stream
+        self.core = Core(instance, directory)
+        self._observer = self.core.observe(stream, start)
+        self._missed = 0  # in epochs before
+        self._successor = None
+        self._has_stopped = False
+        self._looked = time.monotonic()
+        self.ended = False
+
+    @property
+    def missed_total(self):
+        return self._missed + self._observer.missed_total
+
+    def read(self, count_max=65536):
+        """As Observer.read(). An empty array says that none is ready now; ask `ended` whether any will be."""
+        events = self._observer.read(count_max)
+        if len(events) > 0:
+            return events
+        if self._successor is not None:
+            self._attach()
+        elif self._has_stopped:
+            self.ended = True  # what was published before the end has been read
+        elif time.monotonic() - self._looked >= CONSTANTS["reattach_ms"] / 1000:
+            self._looked = time.monotonic()
+            self._look()
+        return events
+
+    def _look(self):
+        if self.core.is_current():
+            self._has_stopped = self.core.state() == "stopped"
+            return
+        try:
+            self._successor = Core(*self._where)
+        except (FileNotFoundError, Building):
+            pass  # not there yet. A layout that this reader does not know is an error, which says both
+
+    def _attach(self):
+        # Only the events stream goes on counting in a new epoch.
+        start = self._observer.next_sequence if self._stream == "events" else "oldest"
+        self._missed = self.missed_total
+        self.core, self._successor = self._successor, None
+        self._observer = self.core.observe(self._stream, start)
+
+
 def follow(arguments):
-    """Prints events, attaching again when a new epoch takes the name, until there were enough or the core ended."""
-    core = Core(arguments.instance, arguments.shm_directory)
-    observer = core.observe(arguments.stream, arguments.start)
+    """Prints events, through restarts of the core, until there were enough or the core stopped."""
+    follower = Follower(arguments.instance, arguments.shm_directory, arguments.stream, arguments.start)
     left = arguments.count if arguments.count > 0 else None
-    missed = 0
+    missed, epoch = 0, follower.core.epoch
     raw = open(arguments.raw, "wb") if arguments.raw else None
-    looked = time.monotonic()
-    ended = False
-    while left is None or left > 0:
-        events = observer.read() if left is None else observer.read(min(left, 65536))
+    while not follower.ended and (left is None or left > 0):
+        events = follower.read() if left is None else follower.read(min(left, 65536))
+        if follower.core.epoch != epoch:
+            epoch = follower.core.epoch
+            print(f"attached to epoch {epoch}", file=sys.stderr, flush=True)
+        if follower.missed_total != missed:
+            print(f"missed {follower.missed_total - missed} events", file=sys.stderr, flush=True)
+            missed = follower.missed_total
+        if len(events) == 0:
+            time.sleep(0.001)
+            continue
         if left is not None:
             left -= len(events)
         if raw is not None:
@@ -584,29 +727,7 @@ def follow(arguments):
         else:
             for event in events:
                 print(json.dumps(event_as_dict(event)))
-        if observer.missed_total != missed:
-            print(f"missed {observer.missed_total - missed} events", file=sys.stderr)
-            missed = observer.missed_total
-        if len(events) > 0:
-            continue
-        if ended:
-            break
-        time.sleep(0.001)
-        if time.monotonic() - looked < CONSTANTS["reattach_ms"] / 1000:
-            continue
-        looked = time.monotonic()
-        if core.is_current():
-            # What was published before the end is read first.
-            ended = core.state() == "stopped" or not core.writer_is_alive()
-            continue
-        try:
-            core = Core(arguments.instance, arguments.shm_directory)
-        except (FileNotFoundError, ReaderError):
-            ended = not core.writer_is_alive()
-            continue
-        # Only the events stream goes on counting in a new epoch.
-        start = observer.next_sequence if arguments.stream == "events" else "oldest"
-        observer, missed = core.observe(arguments.stream, start), 0
+            sys.stdout.flush()
     if raw is not None:
         raw.close()
 
@@ -619,7 +740,7 @@ def main():
     parser.add_argument("--start", default="oldest", help="oldest, latest or a sequence")
     parser.add_argument("--count", type=int, default=0, help="end after this many events; 0: when the core ends")
     parser.add_argument("--raw", help="write the events' bytes to this file instead of printing them")
-    parser.add_argument("--table", help="print this table instead, a JSON object a row")
+    parser.add_argument("--table", help="print this table instead, a JSON object a row; gate: the risk gate")
     arguments = parser.parse_args()
     if arguments.start not in ("oldest", "latest") and not arguments.start.isdecimal():
         parser.error("--start: oldest, latest or a sequence")
@@ -627,7 +748,8 @@ def main():
         if not arguments.table:
             follow(arguments)
             return 0
-        rows, readable = Core(arguments.instance, arguments.shm_directory).table(arguments.table)
+        core = Core(arguments.instance, arguments.shm_directory)
+        rows, readable = core.gate() if arguments.table == "gate" else core.table(arguments.table)
         for number, row in enumerate(rows):
             if readable[number]:
                 print(json.dumps({"row": number, **plain(row)}))

@@ -49,11 +49,13 @@ ControlSegment::~ControlSegment() {
     ::unlink(building_path(path_).c_str());
     return;
   }
+  if (is_current()) ::unlink(path_.c_str());
+}
+
+bool ControlSegment::is_current() const noexcept {
   struct stat named{}, ours{};
-  if (::lstat(path_.c_str(), &named) == 0 && fstat(file_.get(), &ours) == 0 && named.st_ino == ours.st_ino &&
-      named.st_dev == ours.st_dev) {
-    ::unlink(path_.c_str());
-  }
+  return ::lstat(path_.c_str(), &named) == 0 && fstat(file_.get(), &ours) == 0 && named.st_ino == ours.st_ino &&
+         named.st_dev == ours.st_dev;
 }
 
 Result<std::unique_ptr<ControlSegment>> ControlSegment::create(std::string_view directory, std::string_view instance,

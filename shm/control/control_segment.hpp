@@ -37,6 +37,8 @@ class ControlSegment {
 
   // Gives the file its name, which clients open.
   Result<void> publish();
+  // Whether the name still leads to this file: false once somebody removed or replaced it.
+  bool is_current() const noexcept;
 
   // Looks at the next slot. False: it held no valid command.
   TT_HOT bool poll(ReceivedCommand& out) noexcept {

@@ -12,8 +12,9 @@ namespace {
 
 constexpr std::uint32_t kInstrumentsMax = 1u << 20;
 
-// Everything whose size or place a reader of another build would have to know.
-constexpr std::array<std::uint64_t, 19> kLayout = {
+// Everything whose size or place a reader of another build would have to know. Frozen with version 1.0: what a minor version appends
+// (docs/abi.md) is no part of it, or readers of 1.0 would refuse it.
+constexpr std::array<std::uint64_t, 22> kLayout = {
     kSegmentMajor,
     sizeof(SegmentHeader),
     sizeof(Region),
@@ -27,6 +28,9 @@ constexpr std::array<std::uint64_t, 19> kLayout = {
     sizeof(SeqCell<PositionRow>),
     sizeof(SeqCell<HealthRow>),
     sizeof(SeqCell<ProgressRow>),
+    sizeof(SeqCell<RiskRow>),
+    sizeof(SeqCell<GateRow>),
+    sizeof(SeqCell<ModelRow>),
     sizeof(AppendTable<CounterRow>),
     sizeof(CounterRow),
     sizeof(InstrumentNameRow),
@@ -51,7 +55,7 @@ RegionSpec append_table_spec(std::string_view name, ElementType type, std::uint6
 }
 
 // Small parts first: prefaulting stops at a limit, and what lies beyond it should be the far end of the largest ring.
-std::array<RegionSpec, 11> region_specs(const CoreSettings& core, const ShmSettings& shm) {
+std::array<RegionSpec, 13> region_specs(const CoreSettings& core, const ShmSettings& shm) {
   const std::uint64_t instruments = core.instruments_max;
   return {
       table_spec<HealthRow>("health", ElementType::health_table, kHealthRows),
@@ -59,8 +63,10 @@ std::array<RegionSpec, 11> region_specs(const CoreSettings& core, const ShmSetti
                  kStageNames.size() * sizeof(Histogram)},
       append_table_spec<CounterRow>("counters", ElementType::counter_table, kCounters),
       RegionSpec{"run", ElementType::run_status, sizeof(RunStatus), 1, sizeof(RunStatus)},
+      table_spec<ModelRow>("models", ElementType::model_table, kModelSlots),
       table_spec<QuoteRow>("quotes", ElementType::quote_table, instruments),
       table_spec<PositionRow>("positions", ElementType::position_table, instruments),
+      table_spec<RiskRow>("risk", ElementType::risk_table, instruments),
       append_table_spec<InstrumentNameRow>("instruments", ElementType::instrument_names, instruments),
       stream_spec("venue", kVenueSlots),
       stream_spec("reports", kReportSlots),
@@ -156,6 +162,8 @@ Result<CoreSegment> CoreSegment::create(const CoreSegmentOptions& options, Write
       .reports = Stream::create(at("reports"), kReportSlots, 1),
       .quotes = Table<QuoteRow>::create(at("quotes"), instruments),
       .positions = Table<PositionRow>::create(at("positions"), instruments),
+      .risk = Table<RiskRow>::create(at("risk"), instruments),
+      .models = Table<ModelRow>::create(at("models"), kModelSlots),
       .instruments = AppendTable<InstrumentNameRow>::create(at("instruments"), instruments),
       .health = Table<HealthRow>::create(at("health"), kHealthRows),
       .stages = std::span<Histogram, kStageNames.size()>(stages, kStageNames.size()),
@@ -177,6 +185,8 @@ Result<CoreView> CoreView::attach(SegmentView segment) {
       .quotes = reader.part<Table<QuoteRow>>("quotes", ElementType::quote_table, sizeof(SeqCell<QuoteRow>)),
       .positions =
           reader.part<Table<PositionRow>>("positions", ElementType::position_table, sizeof(SeqCell<PositionRow>)),
+      .risk = reader.part<Table<RiskRow>>("risk", ElementType::risk_table, sizeof(SeqCell<RiskRow>)),
+      .models = reader.part<Table<ModelRow>>("models", ElementType::model_table, sizeof(SeqCell<ModelRow>)),
       .instruments = reader.part<AppendTable<InstrumentNameRow>>("instruments", ElementType::instrument_names,
                                                                  sizeof(InstrumentNameRow)),
       .health = reader.part<Table<HealthRow>>("health", ElementType::health_table, sizeof(SeqCell<HealthRow>)),

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // CoreSegment, CoreView: what lies in the core's segment, as the daemon writes it and as everybody else reads it.
 //   path  cold to make; its parts are hot
-//   abi   v1: the regions "quotes", "positions", "instruments", "health", "stages", "counters", "run", "venue",
-//         "reports", "ticks", "events"
+//   abi   v1: the regions "health", "stages", "counters", "run", "models", "quotes", "positions", "risk", "instruments",
+//         "venue", "reports", "ticks", "events"
 #pragma once
 
 #include <array>
@@ -41,14 +41,16 @@ inline constexpr std::array<std::string_view, 8> kStageNames = {
 
 inline constexpr std::uint64_t kHealthRows = 8;
 inline constexpr std::uint64_t kCounters = 64;
+inline constexpr std::uint64_t kModelSlots = 8;
 inline constexpr std::uint64_t kVenueSlots = 8'192;  // intents and reports: a flatten of 10,000 positions is chunked
 inline constexpr std::uint64_t kReportSlots = 8'192;
 
 // How far the run is.
-//   threads  progress: the engine. durable: the journal thread.
+//   threads  progress, gate: the engine. durable: the journal thread.
 class alignas(kCacheLinePairBytes) RunStatus {
  public:
   SeqCell<ProgressRow> progress;
+  SeqCell<GateRow> gate;
 
   // The last sequence of the events stream that a power loss would not take.
   std::uint64_t durable() const noexcept {
@@ -74,6 +76,8 @@ struct CoreParts {
   Part<Stream>* reports;  // venue to engine
   Part<Table<QuoteRow>>* quotes;  // by instrument
   Part<Table<PositionRow>>* positions;  // by instrument
+  Part<Table<RiskRow>>* risk;  // by instrument
+  Part<Table<ModelRow>>* models;  // by slot
   Part<AppendTable<InstrumentNameRow>>* instruments;
   Part<Table<HealthRow>>* health;  // by thread
   std::span<Part<Histogram>, kStageNames.size()> stages;

@@ -123,7 +123,7 @@ Result<void> check_header(const SegmentHeader& header, std::size_t file_bytes, c
   if (header.magic != kSegmentMagic) {
     return layout_mismatch(path, "magic", fmt::format("{:016x}", kSegmentMagic), fmt::format("{:016x}", header.magic));
   }
-  // A newer minor version only appends, but what it appended is inside the hash too: equal hashes are what counts.
+  // A newer minor version only appends, which is no part of the hash: what both know lies where we look for it.
   if (header.major != kSegmentMajor || header.layout_hash != layout_hash ||
       header.header_bytes != sizeof(SegmentHeader)) {
     return layout_mismatch(path, "layout",

@@ -34,6 +34,8 @@ enum class ElementType : std::uint32_t {
   counter_table = 6,
   instrument_names = 7,
   run_status = 8,
+  risk_table = 9,
+  model_table = 10,
 };
 
 struct Region {

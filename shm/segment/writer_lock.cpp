@@ -3,10 +3,13 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+
+#include "core/base/assert.hpp"
 
 namespace thintail::shm {
 namespace {
@@ -52,6 +55,18 @@ Result<WriterLock> WriterLock::acquire(std::string_view directory, std::string_v
     return fail(file_error(ErrorCode::shm_system, "writing the pid to a writer lock", paths.lock));
   }
   return WriterLock(std::move(file), directory, instance);
+}
+
+bool LockWatch::is_in_place() const noexcept {
+  struct stat named{};
+  return ::lstat(path_.c_str(), &named) == 0 && named.st_dev == device_ && named.st_ino == inode_;
+}
+
+LockWatch WriterLock::watch() const {
+  struct stat held{};
+  TT_CHECK(fstat(file_.get(), &held) == 0, "an open lock file to have an inode");
+  // acquire() has checked the instance's name.
+  return {segment_paths(directory_, instance_).value().lock, held.st_dev, held.st_ino};
 }
 
 Result<bool> WriterLock::is_held(std::string_view directory, std::string_view instance) {

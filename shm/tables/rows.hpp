@@ -4,6 +4,7 @@
 //   abi  v1: sizes asserted; reserved words are zero.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <string_view>
@@ -31,22 +32,63 @@ struct QuoteRow {
   std::uint64_t ticks;  // seen in this run
 };
 
-enum PositionFlag : std::uint32_t {
-  kPositionHasUnrealised = 1u << 0,  // absent while there is no usable quote
-};
-
-// The position in one instrument. time_ns == 0: never traded.
+// The position in one instrument. time_ns == 0: never traded. What it is worth depends on the quote: who shows that takes both.
 struct PositionRow {
   std::uint32_t instrument;
-  std::uint32_t flags;  // PositionFlag
+  std::uint32_t reserved;
   std::int64_t quantity_e9;
   std::uint64_t cost_low;  // what the open quantity cost, signed like it
   std::int64_t cost_high;
   std::uint64_t realised_low;  // after commission
   std::int64_t realised_high;
-  std::uint64_t unrealised_low;  // at the touch
-  std::int64_t unrealised_high;
   std::int64_t time_ns;
+};
+
+// Where one instrument stands against the risk gate's limits. A limit of -1 is not set, and then no order passes.
+struct RiskRow {
+  std::uint32_t instrument;
+  std::uint32_t reserved0;
+  std::int64_t position_e9;
+  std::int64_t working_buy_e9;  // of orders in flight
+  std::int64_t working_sell_e9;
+  std::int64_t max_position_e9;  // position and working orders of its side together, either way
+  std::int64_t max_order_quantity_e9;
+  std::int64_t max_quote_age_ns;
+  std::int64_t max_orders_per_second;
+  std::int64_t orders_in_second;  // sent in the second that ended at last_order_ns
+  std::int64_t last_order_ns;  // 0: none yet
+  std::int64_t time_ns;  // of the event that changed this row last; 0: none yet
+  std::array<std::uint64_t, 4> reserved;
+};
+
+enum GateFlag : std::uint32_t {
+  kGateKilled = 1u << 0,
+  kGatePaused = 1u << 1,
+  kGateJournalLagging = 1u << 2,
+  kGateFlattening = 1u << 3,
+};
+
+// The risk gate as a whole: what is latched, and what it has let pass and refused.
+struct GateRow {
+  std::uint32_t flags;  // GateFlag
+  std::uint32_t last_rule;  // RiskRule of the last reject
+  std::uint64_t intents;
+  std::uint64_t rejects;
+  std::int64_t last_reject_ns;  // 0: none yet
+  std::int64_t time_ns;  // of the event that changed this row last; 0: none yet
+  std::array<std::uint64_t, 2> reserved;
+};
+
+enum class ModelState : std::uint32_t { absent = 0, active = 1 };
+
+// The model in one slot. Its scores are the Prediction events of that slot.
+struct ModelRow {
+  std::uint32_t slot;
+  ModelState state;
+  std::uint32_t version;
+  std::uint32_t reserved;
+  std::array<std::uint8_t, 32> sha256;  // of the model file
+  std::int64_t time_ns;  // since when it has been there
 };
 
 enum class ThreadState : std::uint32_t { absent = 0, starting = 1, running = 2, stopping = 3, stopped = 4, failed = 5 };
@@ -109,7 +151,10 @@ class alignas(kCacheLineBytes) CounterRow {
 };
 
 static_assert(ShmRecord<QuoteRow> && sizeof(QuoteRow) == 48);
-static_assert(ShmRecord<PositionRow> && sizeof(PositionRow) == 72);
+static_assert(ShmRecord<PositionRow> && sizeof(PositionRow) == 56);
+static_assert(ShmRecord<RiskRow> && sizeof(RiskRow) == 120);
+static_assert(ShmRecord<GateRow> && sizeof(GateRow) == 56);
+static_assert(ShmRecord<ModelRow> && sizeof(ModelRow) == 56);
 static_assert(ShmRecord<HealthRow> && sizeof(HealthRow) == 48);
 static_assert(ShmRecord<ProgressRow> && sizeof(ProgressRow) == 48);
 static_assert(ShmRecord<InstrumentNameRow> && sizeof(InstrumentNameRow) == 64);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "strategies/risk/risk_gate.hpp"
 
+#include <algorithm>
 #include <array>
 #include <limits>
 
@@ -88,7 +89,26 @@ std::int64_t RiskGate::largest_order_e9(InstrumentId id) const noexcept {
 void RiskGate::count_order(InstrumentId id, std::int64_t now_ns) noexcept {
   Row& row = rows_[id];
   row.order_times_ns[row.next_time] = now_ns;
-  row.next_time = row.next_time + 1 == row.order_times_ns.size() ? 0 : row.next_time + 1;
+  const std::size_t size = row.order_times_ns.size();
+  row.next_time = row.next_time + 1 == size ? 0 : row.next_time + 1;
+  row.last_order_ns = now_ns;
+  row.orders_in_second = std::min(row.orders_in_second + 1, size);
+  const auto oldest = [&row, size] {
+    return row.next_time >= row.orders_in_second ? row.next_time - row.orders_in_second
+                                                 : row.next_time + size - row.orders_in_second;
+  };
+  while (elapsed_ns(now_ns, row.order_times_ns[oldest()]) >= kSecondNs) --row.orders_in_second;
+}
+
+RiskStanding RiskGate::standing(InstrumentId id, const Exposure& exposure) const noexcept {
+  const Row& row = rows_[id];
+  return {exposure,
+          row.max_position_e9,
+          row.max_order_quantity_e9,
+          row.max_quote_age_ns,
+          row.orders_per_second,
+          static_cast<std::int64_t>(row.orders_in_second),
+          row.last_order_ns};
 }
 
 }  // namespace thintail

@@ -73,6 +73,25 @@ struct Verdict {
   bool passed() const noexcept { return rule == RiskRule::passed; }
 };
 
+// Where an instrument stands against its limits, for whoever shows it. A limit of -1 is not set, and then nothing passes.
+struct RiskStanding {
+  Exposure exposure;
+  std::int64_t max_position_e9;
+  std::int64_t max_order_quantity_e9;
+  std::int64_t max_quote_age_ns;
+  std::int64_t max_orders_per_second;
+  std::int64_t orders_in_second;  // counted in the second that ended with the last of them
+  std::int64_t last_order_ns;  // 0: none yet
+};
+
+struct GateLatches {
+  bool killed = false;
+  bool paused = false;
+  bool journal_lagging = false;
+  bool flattening = false;
+  friend bool operator==(const GateLatches&, const GateLatches&) = default;
+};
+
 class RiskGate {
  public:
   RiskGate(const Settings& settings, std::size_t instruments_max) : settings_(&settings), rows_(instruments_max) {}
@@ -89,6 +108,8 @@ class RiskGate {
   // The largest order that the instrument's limits let pass, in whole lot steps; 0 where none does.
   std::int64_t largest_order_e9(InstrumentId id) const noexcept;
 
+  RiskStanding standing(InstrumentId id, const Exposure& exposure) const noexcept;
+
   void kill() noexcept { killed_ = true; }
   void reset_kill() noexcept { killed_ = false; }
   void pause() noexcept { paused_ = true; }
@@ -96,6 +117,7 @@ class RiskGate {
   void set_journal_lagging(bool lagging) noexcept { journal_lagging_ = lagging; }
   bool is_killed() const noexcept { return killed_; }
   bool is_paused() const noexcept { return paused_; }
+  bool is_journal_lagging() const noexcept { return journal_lagging_; }
 
  private:
   static constexpr std::int64_t kUnset = -1;
@@ -108,6 +130,8 @@ class RiskGate {
     std::int64_t orders_per_second = kUnset;
     std::vector<std::int64_t> order_times_ns = {};  // the last orders_per_second orders, oldest at next_time
     std::size_t next_time = 0;
+    std::size_t orders_in_second = 0;  // the newest of those times that are less than a second before the last
+    std::int64_t last_order_ns = 0;
   };
 
   const Settings* settings_;

@@ -175,5 +175,38 @@ TEST_F(JournalRecoveryTest, the_next_epoch_goes_on_where_recovery_ended) {
   EXPECT_TRUE(reader->closed());
 }
 
+TEST_F(JournalRecoveryTest, a_writer_that_still_has_the_file_open_does_not_reach_the_copy_in_its_place) {
+  for (const bool is_copied : {false, true}) {
+    const std::string instance = is_copied ? "copied" : "shared";
+    auto late = JournalWriter::create({.directory = folder_.path(), .instance = instance});
+    ASSERT_TRUE(late.has_value()) << late.error().message();
+    ASSERT_EQ(late->append(test::numbered_events(1, 100)), 100U);
+    ASSERT_TRUE(late->flush_and_wait().has_value());
+    if (is_copied) {
+      ASSERT_TRUE(replace_with_copy(late->path()).has_value());
+    }
+    ASSERT_TRUE(append_recovered(late->path(), test::numbered_events(1, 500)).has_value());
+    const auto recovered = test::file_bytes(late->path());
+    ASSERT_EQ(late->append(test::numbered_events(101, 50)), 50U);
+    ASSERT_TRUE(late->flush_and_wait().has_value());
+    // Without the copy it writes over what was recovered: that this shows is what makes the other half a proof.
+    EXPECT_EQ(test::file_bytes(late->path()) == recovered, is_copied);
+    auto reader = JournalReader::open(late->path());
+    ASSERT_TRUE(reader.has_value());
+    EXPECT_EQ(test::count_events(*reader, 1) == 500U, is_copied);
+  }
+}
+
+TEST_F(JournalRecoveryTest, a_copy_is_the_journal_byte_for_byte) {
+  const auto path = write({5, 700, 1});
+  const auto bytes = test::file_bytes(path);
+  ASSERT_TRUE(replace_with_copy(path).has_value());
+  EXPECT_EQ(test::file_bytes(path), bytes);
+  EXPECT_FALSE(std::filesystem::exists(path + ".new"));
+  const auto none = replace_with_copy(path + ".absent");
+  ASSERT_FALSE(none.has_value());
+  EXPECT_EQ(none.error().code, ErrorCode::journal_io);
+}
+
 }  // namespace
 }  // namespace thintail

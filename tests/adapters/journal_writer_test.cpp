@@ -265,6 +265,65 @@ TEST_F(JournalWriterTest, after_a_failed_sync_everything_not_acknowledged_is_wri
   expect_events(writer, 1500);
 }
 
+// A journal's fence, as the lock's file is in the daemon: open until the test closes it.
+class FencedWriterTest : public JournalWriterTest {
+ protected:
+  JournalWriter fenced(bool asks = true) {
+    auto settings = options();
+    if (asks) settings.may_write = [this] { return ++asked_, is_open_; };
+    return *JournalWriter::create(settings, std::make_unique<FaultyDisk>(plan_));
+  }
+  bool is_open_ = true;
+  int asked_ = 0;
+};
+
+TEST_F(FencedWriterTest, one_that_was_replaced_writes_nothing_any_more) {
+  auto writer = fenced();
+  ASSERT_EQ(writer.append(test::numbered_events(1, 10)), 10u);
+  ASSERT_TRUE(writer.flush_and_wait().has_value());
+  EXPECT_FALSE(writer.is_fenced());
+  const auto before = test::file_bytes(writer.path());
+  is_open_ = false;
+  ASSERT_EQ(writer.append(test::numbered_events(11, 3'000)), 3'000u);
+  const auto starts = plan_.starts;
+  for (std::int64_t turn = 1; turn < 100; ++turn) writer.poll(turn * 1'000 * kMs);
+  EXPECT_TRUE(writer.is_fenced());
+  EXPECT_EQ(plan_.starts, starts);
+  EXPECT_EQ(writer.durable_sequence(), 10u);
+  ASSERT_TRUE(writer.error().has_value());
+  EXPECT_EQ(writer.error()->code, ErrorCode::shm_lost);
+  // Nor does it come back, or end the journal as if in good order.
+  is_open_ = true;
+  writer.poll(1'000'000 * kMs);
+  const auto closed = writer.close();
+  ASSERT_FALSE(closed.has_value());
+  EXPECT_EQ(closed.error().code, ErrorCode::shm_lost);
+  EXPECT_EQ(test::file_bytes(writer.path()), before);
+}
+
+TEST_F(FencedWriterTest, one_that_is_replaced_during_a_write_does_not_acknowledge_it) {
+  auto writer = fenced();
+  ASSERT_EQ(writer.append(test::numbered_events(1, 10)), 10u);
+  plan_.stalled = true;
+  writer.request_flush();
+  writer.poll(1);
+  ASSERT_EQ(plan_.starts, 1u);
+  is_open_ = false;
+  plan_.stalled = false;
+  writer.poll(2);
+  EXPECT_TRUE(writer.is_fenced());
+  EXPECT_EQ(writer.durable_sequence(), 0u);
+}
+
+TEST_F(FencedWriterTest, mutant_that_does_not_ask_is_told_from_one_that_does) {
+  auto writer = fenced(false);
+  is_open_ = false;
+  ASSERT_EQ(writer.append(test::numbered_events(1, 10)), 10u);
+  EXPECT_TRUE(writer.flush_and_wait().has_value());
+  EXPECT_EQ(asked_, 0);
+  EXPECT_EQ(writer.durable_sequence(), 10u) << "so the tests above would fail";
+}
+
 TEST_F(JournalWriterTest, a_disk_that_takes_nothing_without_a_reason_is_an_error_and_no_endless_loop) {
   auto writer = faulty(4);
   plan_.write_bytes_max = 0;

@@ -2,10 +2,13 @@
 #include "shm/segment/segment.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <grp.h>
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -225,6 +228,120 @@ TEST_F(SegmentTest, a_restart_retires_the_old_segment_and_readers_notice) {
   EXPECT_EQ((*view)->run->durable(), 10u);
 }
 
+// FAULTS.md row 2. An observer asks every 100 ms: what it must never do is to be told that an orphan is in force.
+TEST_F(SegmentTest, each_of_a_thousand_restarts_is_noticed_at_the_first_look) {
+  auto core = std::make_optional(start(1, 1));
+  ASSERT_TRUE(*core);
+  for (std::uint32_t epoch = 2; epoch <= 1'001; ++epoch) {
+    const auto view = CoreView::open(directory_, "x");
+    ASSERT_TRUE(view) << view.error().message();
+    ASSERT_EQ(view->segment().header().epoch, epoch - 1);
+    ASSERT_TRUE(view->segment().is_current());
+    core.reset();
+    core.emplace(start(epoch, epoch));
+    ASSERT_TRUE(*core) << core->error().message();
+    ASSERT_FALSE(view->segment().is_current()) << "epoch " << epoch;
+    ASSERT_EQ(view->segment().state(), SegmentState::retired);
+  }
+}
+
+// FAULTS.md row 3: who holds the lock is alive, whoever has the pid.
+TEST_F(SegmentTest, a_pid_that_was_given_out_again_is_not_taken_for_the_writer) {
+  constexpr int kSkipped = 2;
+  constexpr int kReuses = 100;
+  const auto in_own_pids = [&]() -> bool {
+    std::filesystem::remove(path());
+    int reused = 0;
+    for (int attempt = 0; attempt < 10 * kReuses && reused < kReuses; ++attempt) {
+      const pid_t writer = fork();
+      if (writer == 0) {
+        auto core = start();
+        kill(getpid(), SIGKILL);
+        _exit(core ? 0 : 1);
+      }
+      waitpid(writer, nullptr, 0);
+      usleep(11'000);  // the kernel tells start times in hundredths of a second
+      std::ofstream("/proc/sys/kernel/ns_last_pid") << writer - 1;
+      const pid_t impostor = fork();
+      if (impostor == 0) {
+        const auto view = CoreView::open(directory_, "x");
+        if (!view || getpid() != view->segment().header().writer_pid) _exit(kSkipped);
+        const auto& header = view->segment().header();
+        const ProcessIdentity dead{header.writer_pid, header.writer_start_ticks, std::string(header.boot_id.view())};
+        const bool misjudged = view->segment().writer_is_alive() || is_running(dead) || !is_running(this_process()) ||
+                               !WriterLock::acquire(directory_, "x");
+        _exit(misjudged ? 1 : 0);
+      }
+      int status = 0;
+      waitpid(impostor, &status, 0);
+      if (!WIFEXITED(status) || WEXITSTATUS(status) == 1) return false;
+      reused += WEXITSTATUS(status) == 0 ? 1 : 0;
+    }
+    return reused == kReuses;
+  };
+  const int status = in_child([&]() -> bool {
+    if (unshare(CLONE_NEWPID | CLONE_NEWNS) != 0) _exit(kSkipped);
+    const pid_t first = fork();  // process 1 of the new namespace
+    if (first == 0) {
+      if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+          mount("proc", "/proc", "proc", 0, nullptr) != 0) {
+        _exit(kSkipped);
+      }
+      _exit(in_own_pids() ? 0 : 1);
+    }
+    int inner = 0;
+    waitpid(first, &inner, 0);
+    _exit(WIFEXITED(inner) ? WEXITSTATUS(inner) : 1);
+  });
+  if (status == kSkipped) GTEST_SKIP() << "a pid namespace is not permitted here";
+  EXPECT_EQ(status, 0);
+}
+
+TEST_F(SegmentTest, a_process_that_has_ended_does_not_run_even_before_it_was_waited_for) {
+  int ready[2];
+  ASSERT_EQ(pipe(ready), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    const ProcessIdentity self = this_process();
+    if (write(ready[1], &self.start_ticks, 8) != 8) _exit(1);
+    pause();
+  }
+  ProcessIdentity identity = this_process();
+  identity.pid = child;
+  ASSERT_EQ(read(ready[0], &identity.start_ticks, 8), 8);
+  EXPECT_TRUE(is_running(identity));
+  kill(child, SIGSTOP);
+  EXPECT_TRUE(is_running(identity)) << "it stands still, and may go on";
+  auto other = identity;
+  ++other.start_ticks;
+  EXPECT_FALSE(is_running(other)) << "another process of the same pid";
+  other = identity;
+  other.boot_id = "another";
+  EXPECT_FALSE(is_running(other));
+  kill(child, SIGKILL);
+  siginfo_t info{};
+  ASSERT_EQ(waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT), 0);
+  EXPECT_FALSE(is_running(identity)) << "nobody has waited for it yet";
+  waitpid(child, nullptr, 0);
+  EXPECT_FALSE(is_running(identity));
+  close(ready[0]);
+  close(ready[1]);
+}
+
+TEST_F(SegmentTest, a_lock_file_that_is_taken_away_is_noticed_by_its_holder) {
+  const auto lock = WriterLock::acquire(directory_, "x");
+  ASSERT_TRUE(lock);
+  const LockWatch watch = lock->watch();
+  EXPECT_TRUE(watch.is_in_place());
+  EXPECT_EQ(watch.path(), path(".lock"));
+  std::filesystem::remove(path(".lock"));
+  EXPECT_FALSE(watch.is_in_place());
+  const auto second = WriterLock::acquire(directory_, "x");
+  ASSERT_TRUE(second) << "this is why it has to be noticed";
+  EXPECT_FALSE(watch.is_in_place());
+  EXPECT_TRUE(second->watch().is_in_place());
+}
+
 TEST_F(SegmentTest, removal_of_the_name_is_noticed_by_both_sides) {
   auto core = start();
   ASSERT_TRUE(core);
@@ -257,10 +374,10 @@ TEST_F(SegmentTest, without_a_previous_segment_there_is_nothing_to_take_over) {
 
 // Changes bytes of the published segment's header.
 template <class Value>
-void overwrite(const std::string& file, std::size_t offset, Value value) {
+void overwrite(const std::string& file, std::size_t offset, Value value, std::size_t bytes = sizeof(Value)) {
   std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
   stream.seekp(static_cast<std::streamoff>(offset));
-  stream.write(reinterpret_cast<const char*>(&value), sizeof(value));
+  stream.write(reinterpret_cast<const char*>(&value), static_cast<std::streamsize>(bytes));
 }
 
 TEST_F(SegmentTest, a_previous_segment_of_an_earlier_boot_is_not_taken_over) {
@@ -330,6 +447,48 @@ TEST_F(SegmentTest, no_mutated_header_is_followed_out_of_the_segment) {
   EXPECT_TRUE(CoreView::open(directory_, "x")) << "the header is as it was";
 }
 
+// FAULTS.md row 5: nothing that tells where things lie may be other than this build has it.
+TEST_F(SegmentTest, each_field_of_the_layout_is_refused_when_it_is_changed) {
+  ASSERT_TRUE(start());
+  struct Field {
+    const char* name;
+    std::size_t offset, bytes;
+  };
+  std::vector<Field> fields = {{"magic", offsetof(SegmentHeader, magic), 8},
+                               {"major", offsetof(SegmentHeader, major), 2},
+                               {"header_bytes", offsetof(SegmentHeader, header_bytes), 4},
+                               {"layout_hash", offsetof(SegmentHeader, layout_hash), 8},
+                               {"segment_bytes", offsetof(SegmentHeader, segment_bytes), 8},
+                               {"region_count", offsetof(SegmentHeader, region_count), 4}};
+  const auto regions = CoreView::open(directory_, "x")->segment().header().region_count;
+  for (std::size_t i = 0; i < regions; ++i) {
+    const std::size_t at = offsetof(SegmentHeader, regions) + i * sizeof(Region);
+    fields.push_back({"name", at + offsetof(Region, name), 8});
+    fields.push_back({"type", at + offsetof(Region, type), 4});
+    fields.push_back({"element_bytes", at + offsetof(Region, element_bytes), 4});
+    fields.push_back({"offset_bytes", at + offsetof(Region, offset_bytes), 8});
+    fields.push_back({"size_bytes", at + offsetof(Region, size_bytes), 8});
+  }
+  const auto code = [&] {
+    const auto view = CoreView::open(directory_, "x");
+    return view ? ErrorCode{} : view.error().code;
+  };
+  for (const Field& field : fields) {
+    std::array<char, 8> original{};
+    std::ifstream file(path(), std::ios::binary);
+    file.seekg(static_cast<std::streamoff>(field.offset));
+    file.read(original.data(), static_cast<std::streamsize>(field.bytes));
+    for (const int fill : {0x00, 0xff}) {
+      auto changed = original;
+      std::fill_n(changed.begin(), field.bytes, static_cast<char>(fill));
+      overwrite(path(), field.offset, changed, field.bytes);
+      EXPECT_EQ(code(), ErrorCode::shm_layout_mismatch) << field.name << " at " << field.offset << " of " << fill;
+    }
+    overwrite(path(), field.offset, original, field.bytes);
+  }
+  EXPECT_EQ(code(), ErrorCode{}) << "the header is as it was";
+}
+
 TEST_F(SegmentTest, files_that_are_not_ours_are_hostile) {
   const auto code = [&] {
     const auto view = CoreView::open(directory_, "x");
@@ -371,6 +530,112 @@ TEST_F(SegmentTest, a_writer_does_not_publish_over_a_hostile_file_nor_lock_one) 
   const auto lock = WriterLock::acquire(directory_, "x");
   ASSERT_FALSE(lock);
   EXPECT_EQ(lock.error().code, ErrorCode::shm_hostile);
+}
+
+TEST_F(SegmentTest, a_writer_refuses_names_that_somebody_else_prepared) {
+  const auto refused = [&] {
+    const auto core = start();
+    return core ? ErrorCode{} : core.error().code;
+  };
+  for (const auto* suffix : {"", ".lock"}) {
+    const std::string prepared = path(suffix);
+    const auto prepare = [&](mode_t mode) {
+      std::filesystem::remove_all(prepared);
+      std::ofstream(prepared) << "";
+      ASSERT_EQ(chmod(prepared.c_str(), mode), 0);
+    };
+    prepare(0666);
+    EXPECT_EQ(refused(), ErrorCode::shm_hostile) << prepared << " that all may write";
+    prepare(04640);
+    EXPECT_EQ(refused(), ErrorCode::shm_hostile) << prepared << " with more than access bits";
+    if (geteuid() == 0) {
+      prepare(0640);
+      ASSERT_EQ(chown(prepared.c_str(), 12345, 12345), 0);
+      EXPECT_EQ(refused(), ErrorCode::shm_hostile) << prepared << " of another user";
+    }
+    std::filesystem::remove(prepared);
+    ASSERT_EQ(mkfifo(prepared.c_str(), 0640), 0);
+    EXPECT_EQ(refused(), ErrorCode::shm_hostile) << prepared << " as a pipe";
+    std::filesystem::remove(prepared);
+  }
+  std::filesystem::create_directory(path(".new"));
+  EXPECT_EQ(refused(), ErrorCode::shm_hostile) << "a folder where the new one is built";
+  std::filesystem::remove(path(".new"));
+  EXPECT_EQ(refused(), ErrorCode{});
+}
+
+// Gives up root for a user who is only in the group of the files. False where that is not permitted.
+bool become_a_reader_of_the_group(const std::string& directory) {
+  return chmod(directory.c_str(), 0755) == 0 && setgroups(0, nullptr) == 0 && setgid(getgid()) == 0 &&
+         setuid(65'534) == 0;
+}
+
+// FAULTS.md row 7: whoever may only read cannot shorten the file under the core, which would die of it.
+TEST_F(SegmentTest, a_reader_can_neither_write_nor_shorten_the_segment) {
+  constexpr int kSkipped = 2;
+  auto core = start();
+  ASSERT_TRUE(core) << core.error().message();
+  const int status = in_child([&] {
+    if (geteuid() != 0 || !become_a_reader_of_the_group(directory_)) _exit(kSkipped);
+    const auto view = CoreView::open(directory_, "x");
+    const int reading = open(path().c_str(), O_RDONLY);
+    return view && reading >= 0 && ftruncate(reading, 0) != 0 && truncate(path().c_str(), 0) != 0 &&
+           open(path().c_str(), O_RDWR) < 0 && unlink(path().c_str()) != 0 &&
+           open(fmt::format("/proc/self/fd/{}", reading).c_str(), O_RDWR) < 0;
+  });
+  if (status == kSkipped) GTEST_SKIP() << "not permitted to become another user";
+  EXPECT_EQ(status, 0);
+  // All of it is still there to be written.
+  StreamWriter events(*(*core)->events);
+  for (std::uint64_t number = 1; number <= 4'096; ++number) {
+    Event event = event_of(number);
+    ASSERT_EQ(events.append(event), number);
+  }
+}
+
+TEST_F(SegmentTest, the_owner_who_shortens_it_is_what_the_reader_s_rights_keep_away) {
+  // Without those rights it would work: the writer that meets the end of a shortened file dies of SIGBUS.
+  EXPECT_EQ(in_child([&] {
+              std::signal(SIGBUS, SIG_DFL);
+              auto core = start();
+              if (!core || truncate(path().c_str(), sizeof(SegmentHeader)) != 0) return false;
+              StreamWriter events(*(*core)->events);
+              for (std::uint64_t number = 1; number <= 4'096; ++number) {
+                Event event = event_of(number);
+                events.append(event);
+              }
+              return true;
+            }),
+            128 + SIGBUS);
+}
+
+// FAULTS.md row 9.
+TEST_F(SegmentTest, a_memlock_limit_is_told_at_the_start_and_stops_nothing) {
+  constexpr int kSkipped = 2;
+  ASSERT_EQ(chmod(directory_.c_str(), 0777), 0);
+  const int status = in_child([&] {
+    const rlimit little{4'096, 4'096};
+    if (geteuid() != 0 || setrlimit(RLIMIT_MEMLOCK, &little) != 0 || setuid(65'534) != 0) _exit(kSkipped);
+    auto options = small();
+    options.core.lock_memory = true;
+    auto lock = WriterLock::acquire(directory_, "limited");
+    if (!lock) return false;
+    auto core = CoreSegment::create(options, *std::move(lock));
+    if (!core || !core->publish()) return false;
+    const auto& notes = core->segment().notes();
+    const bool is_told = std::ranges::any_of(notes, [](const std::string& note) {
+      return note.find("mlock2") != std::string::npos &&
+             note.find("memlock limit (now 4096 bytes)") != std::string::npos;
+    });
+    StreamWriter events(*(*core)->events);
+    for (std::uint64_t number = 1; number <= 4'096; ++number) {
+      Event event = event_of(number);
+      events.append(event);
+    }
+    return is_told && (*core)->events->head() == 4'096;
+  });
+  if (status == kSkipped) GTEST_SKIP() << "not permitted to become another user";
+  EXPECT_EQ(status, 0);
 }
 
 TEST_F(SegmentTest, a_link_planted_in_the_building_place_is_not_followed) {

@@ -122,7 +122,7 @@ TEST(Abi, enum_values_are_named_by_the_compiler) {
   EXPECT_EQ(find("OrderState").values[0].name, "accepted");
   EXPECT_EQ(find("OrderState").values[0].value, 1u);
   const abi::Enum flags = find("EventFlag");
-  ASSERT_EQ(flags.values.size(), 5u);
+  ASSERT_GE(flags.values.size(), 6u);
   EXPECT_EQ(flags.values[4].name, "kFlagContinued");
   EXPECT_EQ(flags.values[4].value, 16u);
 }
@@ -164,7 +164,7 @@ TEST(Abi, the_program_prints_what_is_committed) {
   EXPECT_EQ(run_thintail({"abi", "--json", "--python"}).exit_code, 64);
   const auto root = nlohmann::json::parse(committed("docs/abi/layout.json"), nullptr, false);
   ASSERT_TRUE(root.is_object());
-  EXPECT_EQ(root["frozen"], false);
+  EXPECT_EQ(root["frozen"], true);
   EXPECT_EQ(root["structs"].size(), layout().structs.size());
 }
 

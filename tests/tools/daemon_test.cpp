@@ -345,6 +345,49 @@ TEST_F(DaemonTest, stops_when_its_segment_is_removed) {
   EXPECT_EQ(missing_from(recorded(), onlooker.seen()), 0u) << "what was published before is in the journal";
 }
 
+// Without its lock's file it may not be the only writer, and without its control segment no kill would reach it.
+TEST_F(DaemonTest, stops_when_its_lock_or_its_control_segment_is_removed) {
+  configure(kLimits);
+  std::uint32_t epoch = 0;
+  for (const auto* suffix : {".lock", ".control"}) {
+    Process daemon = start();
+    Onlooker onlooker = attached(daemon, ++epoch);
+    look_for(onlooker, EventType::tick, 10);
+    std::filesystem::remove(segment() + suffix);
+    const ProcessResult ended = daemon.wait();
+    EXPECT_EQ(ended.exit_code, 1) << ended.err;
+    EXPECT_NE(ended.err.find("TT-0307"), std::string::npos) << ended.err;
+  }
+  Process next = start();
+  Onlooker onlooker = attached(next, ++epoch);
+  look_for(onlooker, EventType::tick, 10);
+  EXPECT_EQ(end(next).exit_code, 0);
+  expect_positions_carried(recorded());
+  expect_replays(3);
+}
+
+// Only processes of its own user can do that; nobody can go on without the bytes, but it can be said, and taken over.
+TEST_F(DaemonTest, says_why_it_dies_when_a_file_under_it_is_cut_short_and_the_next_start_goes_on) {
+  configure(kLimits);
+  Process daemon = start();
+  Onlooker onlooker = attached(daemon, 1);
+  look_for(onlooker, EventType::position, 2);
+  std::filesystem::resize_file(segment() + ".control", 0);
+  const ProcessResult ended = daemon.wait();
+  EXPECT_EQ(ended.exit_code, 128 + SIGBUS) << ended.err;
+  EXPECT_NE(ended.err.find("TT-0307"), std::string::npos) << ended.err;
+  EXPECT_NE(ended.err.find("cut short"), std::string::npos) << ended.err;
+  onlooker.look();
+  Process next = start();
+  Onlooker after = attached(next, 2);
+  look_for(after, EventType::tick, 5);
+  EXPECT_EQ(end(next).exit_code, 0);
+  const Recorded all = recorded();
+  EXPECT_EQ(missing_from(all, onlooker.seen()), 0u);
+  expect_positions_carried(all);
+  expect_replays(2);
+}
+
 TEST_F(DaemonTest, is_followed_by_stat_into_its_next_epoch) {
   configure(kLimits);
   Process daemon = start();

@@ -2,11 +2,6 @@
 // Frames of `thintail top` as text, the bytes that draw them, and the program itself on a pseudo-terminal.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <poll.h>
-#include <pty.h>
-#include <sys/ioctl.h>
-#include <termios.h>
-#include <utmp.h>
 
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -16,6 +11,7 @@
 #include "core/price/decimal.hpp"
 #include "tests/support/live_core.hpp"
 #include "tests/support/process.hpp"
+#include "tests/support/pty.hpp"
 #include "tools/monitor/frame.hpp"
 #include "tools/monitor/keys.hpp"
 #include "tools/monitor/screen.hpp"
@@ -79,6 +75,12 @@ Looks looks() {
   }
   now.instruments = {quoted("XAUUSD@oanda", 3, 500), held(quoted("BTCUSD@sim", 1, 9'000), -2, 10, -75),
                      held(quoted("ETHUSD@sim", 2, 700), 0, 25, 0), quoted("EURUSD@oanda", 0, 20)};
+  for (InstrumentSample& row : now.instruments) {
+    row.risk = RiskSample{{{row.quantity_e9, 0, kE9}, 12 * kE9, 5 * kE9, 5 * kSecond, 10, 4, kNow}};
+  }
+  now.gate = {0, static_cast<std::uint32_t>(RiskRule::throttle), 1'200, 34, kNow - 2 * kSecond, kNow, {}};
+  now.models = {{0, 3, shm::ModelState::active, "a1b2c3d4e5f6",
+                 SeenPrediction{-0.25f, PredictionState::valid, 1, kNow - kSecond}}};
   now.counters = {{"feed.bad_rows", 17}, {"feed.quiet", 0}};
   CoreSample earlier = now;
   earlier.sampled_ns -= kSecond;
@@ -132,7 +134,48 @@ TEST(Frame, has_every_section_at_80_by_24_and_at_200_by_60) {
     EXPECT_THAT(text, HasSubstr("COUNTERS feed.bad_rows 17"));
     EXPECT_THAT(text, Not(HasSubstr("feed.quiet")));
     EXPECT_THAT(text, HasSubstr("BTCUSD@sim"));
+    EXPECT_THAT(text, HasSubstr("RISK gate open  intents 1,200  rejects 34, last throttle 2.0 s ago"));
+    EXPECT_THAT(text, HasSubstr("MODEL 0 v3 active a1b2c3d4e5f6  score -0.2500 valid  BTCUSD@sim  1.0 s ago"));
   }
+}
+
+TEST(Frame, shows_how_far_each_instrument_is_from_its_limits) {
+  // -2 held and 1 more being sold of at most 12: 25 %; 4 orders of 10 in the last second are more.
+  const std::string small = frame_text(looks(), {});
+  EXPECT_THAT(small, testing::ContainsRegex("BTCUSD@sim .* -75.00 +40%\n"));
+  EXPECT_THAT(small, Not(HasSubstr("LIMITS")));
+  FrameOptions large;
+  large.width = 200;
+  large.height = 50;
+  Looks at = looks();
+  const std::string text = frame_text(at, large);
+  EXPECT_THAT(text, testing::ContainsRegex("LIMITS +position +of at most +order most +orders/s of +quote age +used\n"));
+  EXPECT_THAT(text, testing::ContainsRegex("BTCUSD@sim +3 +12 +5 +4/10 +5.0 s +40%\n"));
+  at.now.instruments[1].risk->standing.orders_in_second = 0;
+  EXPECT_THAT(frame_text(at, large), testing::ContainsRegex("BTCUSD@sim +3 +12 +5 +0/10 +5.0 s +25%\n"));
+  at.now.instruments[1].risk->standing.max_position_e9 = -1;
+  EXPECT_THAT(frame_text(at, large), testing::ContainsRegex("BTCUSD@sim +3 +none +5 +0/10 +5.0 s +none\n"));
+}
+
+TEST(Frame, a_gate_that_lets_nothing_pass_is_red) {
+  Looks latched = looks();
+  const auto gate_line = [&] {
+    const Frame frame = render_frame(latched.now, latched.earlier, {});
+    return *std::ranges::find_if(frame, [](const FrameLine& line) { return line.text.starts_with("RISK"); });
+  };
+  EXPECT_EQ(gate_line().style, LineStyle::heading);
+  latched.now.gate.flags = shm::kGateKilled | shm::kGateFlattening;
+  EXPECT_EQ(gate_line().style, LineStyle::alert);
+  EXPECT_THAT(gate_line().text, HasSubstr("RISK gate KILLED FLATTENING  intents"));
+}
+
+TEST(Frame, an_overtaken_monitor_says_so) {
+  Looks lapped = looks();
+  EXPECT_THAT(frame_text(lapped, {}), Not(HasSubstr("overtook")));
+  lapped.now.observer = {100, 0, 2, 70'000};
+  const std::string text = frame_text(lapped, {});
+  EXPECT_THAT(text, HasSubstr("the core overtook this monitor 2 times: 70,000 events missed"));
+  EXPECT_THAT(text, testing::ContainsRegex("events +2\\^20 +90,000 +[0-9,]+ +42 +3 +2  journal 42"));
 }
 
 TEST(Frame, keeps_to_any_size) {
@@ -178,6 +221,14 @@ TEST(Frame, hostile_names_and_numbers_cannot_steer_the_terminal) {
   now.instruments[1].quote_ns = std::numeric_limits<std::int64_t>::min();
   now.instruments[1].realised_e18 = static_cast<i128>(1) << 126;
   now.heartbeat_ns = std::numeric_limits<std::int64_t>::min();
+  now.gate = {~0u, ~0u, ~std::uint64_t{0}, ~std::uint64_t{0}, std::numeric_limits<std::int64_t>::min(), 0, {}};
+  constexpr std::int64_t kLeast = std::numeric_limits<std::int64_t>::min();
+  now.instruments[1].risk = RiskSample{{{kLeast, kLeast, kLeast}, kLeast, kLeast, kLeast, kLeast, kLeast, kLeast}};
+  now.instruments[2].risk->standing.max_position_e9 = 0;
+  now.models[0].sha256 = evil;
+  now.models[0].state = static_cast<shm::ModelState>(77);
+  now.models[0].last = SeenPrediction{std::numeric_limits<float>::max(), static_cast<PredictionState>(9), 1, kLeast};
+  now.observer = {~std::uint64_t{0}, ~std::uint64_t{0}, ~std::uint64_t{0}, ~std::uint64_t{0}};
   for (const std::size_t width : {std::size_t{80}, std::size_t{200}}) {
     FrameOptions options;
     options.width = width;
@@ -222,7 +273,7 @@ TEST(Frame, a_filter_shows_only_what_contains_it) {
   options.filter = "oaNDa";
   const std::string text = frame_text(looks(), options);
   EXPECT_THAT(text, HasSubstr("XAUUSD@oanda"));
-  EXPECT_THAT(text, Not(HasSubstr("BTCUSD@sim")));
+  EXPECT_THAT(text, Not(HasSubstr("\nBTCUSD@sim")));
   options.filter = "nothing";
   EXPECT_THAT(frame_text(looks(), options), HasSubstr("no instrument matches \"nothing\""));
 }
@@ -270,10 +321,20 @@ TEST(Frame, rates_across_epochs_are_not_shown) {
 
 TEST(Unrealised, is_taken_at_the_touch_and_never_gains_by_a_crossed_quote) {
   const auto money = [](std::int64_t units) { return static_cast<i128>(units) * kE9 * kE9; };
-  EXPECT_EQ(unrealised_at_touch(2 * kE9, money(200), 101 * kE9, 103 * kE9), money(2));
-  EXPECT_EQ(unrealised_at_touch(-2 * kE9, money(-200), 97 * kE9, 99 * kE9), money(2));
-  EXPECT_EQ(unrealised_at_touch(2 * kE9, money(200), 103 * kE9, 101 * kE9), money(2));
-  EXPECT_EQ(unrealised_at_touch(-2 * kE9, money(-200), 99 * kE9, 97 * kE9), money(2));
+  // Two bought at 100, the first of four sold at the same price: 50 realised stay out of it.
+  const auto of = [&](std::int64_t units, std::int64_t cost, std::int64_t bid, std::int64_t ask) {
+    const WideWords open = to_words(money(cost));
+    const WideWords realised = to_words(money(50));
+    return unrealised_at_touch({units * kE9, open.low, open.high, realised.low, realised.high},
+                               {bid * kE9, ask * kE9, kNow});
+  };
+  EXPECT_EQ(of(2, 200, 101, 103), money(2));
+  EXPECT_EQ(of(-2, -200, 97, 99), money(2));
+  EXPECT_EQ(of(2, 200, 103, 101), money(2));
+  EXPECT_EQ(of(-2, -200, 99, 97), money(2));
+  EXPECT_EQ(of(0, 0, 0, 0), money(0)) << "nothing is held: no quote is needed";
+  EXPECT_EQ(of(2, 200, 0, 0), std::nullopt) << "without a quote";
+  EXPECT_EQ(of(2, -200, 101, 103), std::nullopt) << "no fills lead to a negative cost of something held";
 }
 
 TEST(SampleWindow, rates_are_of_a_second_and_of_one_epoch) {
@@ -322,94 +383,6 @@ TEST(Screen, sends_only_lines_that_changed) {
   screen.invalidate();
   EXPECT_THAT(screen.update(frame), HasSubstr("one"));
 }
-
-// `thintail top` on a terminal of its own.
-class Pty {
- public:
-  Pty(std::vector<std::string> arguments, unsigned short columns, unsigned short rows) {
-    arguments.insert(arguments.begin(), program("thintail"));
-    std::vector<char*> argv;
-    for (std::string& argument : arguments) argv.push_back(argument.data());
-    argv.push_back(nullptr);
-    winsize size{rows, columns, 0, 0};
-    // The terminal's end stays open here too: what the program leaves behind can be looked at after it.
-    EXPECT_EQ(::openpty(&master_, &slave_, nullptr, nullptr, &size), 0);
-    ::tcgetattr(slave_, &before_);
-    pid_ = ::fork();
-    if (pid_ == 0) {
-      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-      ::login_tty(slave_);
-      ::execv(argv[0], argv.data());
-      ::_exit(127);
-    }
-  }
-  ~Pty() {
-    if (pid_ > 0) {
-      ::kill(pid_, SIGKILL);
-      ::waitpid(pid_, nullptr, 0);
-    }
-    ::close(master_);
-    ::close(slave_);
-  }
-  Pty(const Pty&) = delete;
-  Pty& operator=(const Pty&) = delete;
-
-  void type(std::string_view keys) const { EXPECT_EQ(::write(master_, keys.data(), keys.size()), std::ssize(keys)); }
-  void resize(unsigned short columns, unsigned short rows) const {
-    const winsize size{rows, columns, 0, 0};
-    ::ioctl(master_, TIOCSWINSZ, &size);
-    ::kill(pid_, SIGWINCH);
-  }
-  void signal(int number) const { ::kill(pid_, number); }
-  bool shows(const std::string& text) {
-    return eventually([&] {
-      read();
-      return seen_.find(text) != std::string::npos;
-    });
-  }
-  void forget() { seen_.clear(); }
-  const std::string& seen() const { return seen_; }
-  bool is_raw() const {
-    termios now{};
-    ::tcgetattr(slave_, &now);
-    return (now.c_lflag & (ICANON | ECHO)) == 0;
-  }
-  bool is_as_before() const {
-    termios now{};
-    ::tcgetattr(slave_, &now);
-    return now.c_lflag == before_.c_lflag && now.c_iflag == before_.c_iflag && now.c_cc[VMIN] == before_.c_cc[VMIN] &&
-           now.c_cc[VSUSP] == before_.c_cc[VSUSP];
-  }
-  int wait() {
-    int status = 0;
-    const bool ended = eventually([&] {
-      read();
-      return ::waitpid(pid_, &status, WNOHANG) == pid_;
-    });
-    EXPECT_TRUE(ended);
-    if (!ended) return -1;
-    read();
-    pid_ = -1;
-    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-  }
-
- private:
-  void read() {
-    pollfd ready{master_, POLLIN, 0};
-    char piece[4096];
-    while (::poll(&ready, 1, 0) > 0 && (ready.revents & POLLIN) != 0) {
-      const ssize_t count = ::read(master_, piece, sizeof piece);
-      if (count <= 0) return;
-      seen_.append(piece, static_cast<std::size_t>(count));
-    }
-  }
-
-  int master_ = -1;
-  int slave_ = -1;
-  pid_t pid_ = -1;
-  termios before_{};
-  std::string seen_;
-};
 
 constexpr const char* kEnterScreen = "\x1b[?1049h";
 constexpr const char* kLeaveScreen = "\x1b[?1049l";

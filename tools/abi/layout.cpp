@@ -11,6 +11,7 @@
 #include "core/event/payload_fields.hpp"
 #include "core/histogram/histogram.hpp"
 #include "core/time/calendar.hpp"
+#include "shm/control/control_layout.hpp"
 #include "shm/segment/core_segment.hpp"
 #include "strategies/risk/risk_gate.hpp"
 #include "strategies/signal/signal_rule.hpp"
@@ -43,6 +44,14 @@ TT_ABI_OPEN(HealthVersion, SeqCell<shm::HealthRow>::version_)
 TT_ABI_OPEN(HealthWords, SeqCell<shm::HealthRow>::words_)
 TT_ABI_OPEN(ProgressVersion, SeqCell<shm::ProgressRow>::version_)
 TT_ABI_OPEN(ProgressWords, SeqCell<shm::ProgressRow>::words_)
+TT_ABI_OPEN(RiskVersion, SeqCell<shm::RiskRow>::version_)
+TT_ABI_OPEN(RiskWords, SeqCell<shm::RiskRow>::words_)
+TT_ABI_OPEN(ModelVersion, SeqCell<shm::ModelRow>::version_)
+TT_ABI_OPEN(ModelWords, SeqCell<shm::ModelRow>::words_)
+TT_ABI_OPEN(GateCellVersion, SeqCell<shm::GateRow>::version_)
+TT_ABI_OPEN(GateCellWords, SeqCell<shm::GateRow>::words_)
+TT_ABI_OPEN(ReplyVersion, SeqCell<shm::CommandReply>::version_)
+TT_ABI_OPEN(ReplyWords, SeqCell<shm::CommandReply>::words_)
 TT_ABI_OPEN(TableRows, Table<shm::QuoteRow>::rows_)
 TT_ABI_OPEN(AppendCount, AppendTable<shm::CounterRow>::count_)
 TT_ABI_OPEN(AppendCapacity, AppendTable<shm::CounterRow>::capacity_)
@@ -89,13 +98,20 @@ TT_ABI_NAME(SignalReason, "SignalReason")
 TT_ABI_NAME(shm::SegmentState, "SegmentState")
 TT_ABI_NAME(shm::ElementType, "ElementType")
 TT_ABI_NAME(shm::QuoteFlag, "QuoteFlag")
-TT_ABI_NAME(shm::PositionFlag, "PositionFlag")
+TT_ABI_NAME(shm::GateFlag, "GateFlag")
+TT_ABI_NAME(shm::ModelState, "ModelState")
+TT_ABI_NAME(shm::CommandAnswer, "CommandAnswer")
 TT_ABI_NAME(shm::ThreadState, "ThreadState")
 TT_ABI_NAME(shm::RunPhase, "RunPhase")
 TT_ABI_NAME(shm::Stage, "Stage")
 TT_ABI_NAME(shm::Region, "Region")
 TT_ABI_NAME(shm::Gate, "Gate")
 TT_ABI_NAME(shm::SeqCell<shm::ProgressRow>, "ProgressCell")
+TT_ABI_NAME(shm::SeqCell<shm::GateRow>, "GateCell")
+TT_ABI_NAME(shm::SeqCell<shm::CommandReply>, "ReplyCell")
+TT_ABI_NAME(shm::CommandQueue, "u8")
+TT_ABI_NAME(shm::ControlHeader, "ControlHeader")
+TT_ABI_NAME(shm::ControlSlot, "ControlSlot")
 #undef TT_ABI_NAME
 
 namespace {
@@ -225,11 +241,14 @@ void add_stream_structs(std::vector<Struct>& out) {
 }
 
 void add_table_structs(std::vector<Struct>& out) {
+  using shm::GateRow;
   using shm::HealthRow;
   using shm::InstrumentNameRow;
+  using shm::ModelRow;
   using shm::PositionRow;
   using shm::ProgressRow;
   using shm::QuoteRow;
+  using shm::RiskRow;
   out.push_back(struct_of<shm::Table<QuoteRow>>("Table", {field("rows", member_of(TableRows{}))}));
   out.push_back(struct_of<shm::AppendTable<shm::CounterRow>>(
       "AppendTable", {field("count", member_of(AppendCount{})), field("capacity", member_of(AppendCapacity{}))}));
@@ -239,14 +258,28 @@ void add_table_structs(std::vector<Struct>& out) {
                    TT_ABI_FIELD(QuoteRow, ticks)}));
   out.push_back(cell_of<QuoteRow>("QuoteCell", field("version", member_of(QuoteVersion{})),
                                   field("row", member_of(QuoteWords{})), "QuoteRow"));
-  out.push_back(struct_of<PositionRow>(
-      "PositionRow", {TT_ABI_FIELD(PositionRow, instrument), TT_ABI_FIELD(PositionRow, flags),
-                      TT_ABI_FIELD(PositionRow, quantity_e9), TT_ABI_FIELD(PositionRow, cost_low),
-                      TT_ABI_FIELD(PositionRow, cost_high), TT_ABI_FIELD(PositionRow, realised_low),
-                      TT_ABI_FIELD(PositionRow, realised_high), TT_ABI_FIELD(PositionRow, unrealised_low),
-                      TT_ABI_FIELD(PositionRow, unrealised_high), TT_ABI_FIELD(PositionRow, time_ns)}));
+  out.push_back(struct_of<PositionRow>("PositionRow",
+                                       {TT_ABI_FIELD(PositionRow, instrument), TT_ABI_FIELD(PositionRow, reserved),
+                                        TT_ABI_FIELD(PositionRow, quantity_e9), TT_ABI_FIELD(PositionRow, cost_low),
+                                        TT_ABI_FIELD(PositionRow, cost_high), TT_ABI_FIELD(PositionRow, realised_low),
+                                        TT_ABI_FIELD(PositionRow, realised_high), TT_ABI_FIELD(PositionRow, time_ns)}));
   out.push_back(cell_of<PositionRow>("PositionCell", field("version", member_of(PositionVersion{})),
                                      field("row", member_of(PositionWords{})), "PositionRow"));
+  out.push_back(struct_of<RiskRow>(
+      "RiskRow",
+      {TT_ABI_FIELD(RiskRow, instrument), TT_ABI_FIELD(RiskRow, reserved0), TT_ABI_FIELD(RiskRow, position_e9),
+       TT_ABI_FIELD(RiskRow, working_buy_e9), TT_ABI_FIELD(RiskRow, working_sell_e9),
+       TT_ABI_FIELD(RiskRow, max_position_e9), TT_ABI_FIELD(RiskRow, max_order_quantity_e9),
+       TT_ABI_FIELD(RiskRow, max_quote_age_ns), TT_ABI_FIELD(RiskRow, max_orders_per_second),
+       TT_ABI_FIELD(RiskRow, orders_in_second), TT_ABI_FIELD(RiskRow, last_order_ns), TT_ABI_FIELD(RiskRow, time_ns),
+       TT_ABI_FIELD(RiskRow, reserved)}));
+  out.push_back(cell_of<RiskRow>("RiskCell", field("version", member_of(RiskVersion{})),
+                                 field("row", member_of(RiskWords{})), "RiskRow"));
+  out.push_back(struct_of<ModelRow>(
+      "ModelRow", {TT_ABI_FIELD(ModelRow, slot), TT_ABI_FIELD(ModelRow, state), TT_ABI_FIELD(ModelRow, version),
+                   TT_ABI_FIELD(ModelRow, reserved), TT_ABI_FIELD(ModelRow, sha256), TT_ABI_FIELD(ModelRow, time_ns)}));
+  out.push_back(cell_of<ModelRow>("ModelCell", field("version", member_of(ModelVersion{})),
+                                  field("row", member_of(ModelWords{})), "ModelRow"));
   out.push_back(struct_of<HealthRow>(
       "HealthRow", {TT_ABI_FIELD(HealthRow, name), TT_ABI_FIELD(HealthRow, cpu), TT_ABI_FIELD(HealthRow, state),
                     TT_ABI_FIELD(HealthRow, work_count), TT_ABI_FIELD(HealthRow, idle_count),
@@ -260,8 +293,15 @@ void add_table_structs(std::vector<Struct>& out) {
        TT_ABI_FIELD(ProgressRow, time_ns), TT_ABI_FIELD(ProgressRow, end_time_ns)}));
   out.push_back(cell_of<ProgressRow>("ProgressCell", field("version", member_of(ProgressVersion{})),
                                      field("row", member_of(ProgressWords{})), "ProgressRow"));
-  out.push_back(struct_of<shm::RunStatus>(
-      "RunStatus", {TT_ABI_FIELD(shm::RunStatus, progress), field("durable", member_of(RunDurable{}))}));
+  out.push_back(struct_of<GateRow>(
+      "GateRow", {TT_ABI_FIELD(GateRow, flags), TT_ABI_FIELD(GateRow, last_rule), TT_ABI_FIELD(GateRow, intents),
+                  TT_ABI_FIELD(GateRow, rejects), TT_ABI_FIELD(GateRow, last_reject_ns), TT_ABI_FIELD(GateRow, time_ns),
+                  TT_ABI_FIELD(GateRow, reserved)}));
+  out.push_back(cell_of<GateRow>("GateCell", field("version", member_of(GateCellVersion{})),
+                                 field("row", member_of(GateCellWords{})), "GateRow"));
+  out.push_back(struct_of<shm::RunStatus>("RunStatus",
+                                          {TT_ABI_FIELD(shm::RunStatus, progress), TT_ABI_FIELD(shm::RunStatus, gate),
+                                           field("durable", member_of(RunDurable{}))}));
   out.push_back(struct_of<InstrumentNameRow>(
       "InstrumentNameRow", {TT_ABI_FIELD(InstrumentNameRow, name), TT_ABI_FIELD(InstrumentNameRow, digits),
                             TT_ABI_FIELD(InstrumentNameRow, calendar), TT_ABI_FIELD(InstrumentNameRow, reserved),
@@ -272,6 +312,34 @@ void add_table_structs(std::vector<Struct>& out) {
   out.push_back(struct_of<Histogram>(
       "Histogram", {field("total_ns", member_of(HistogramTotal{})), field("max_ns", member_of(HistogramMax{})),
                     field("counts", member_of(HistogramCounts{}))}));
+}
+
+// The control segment: a file of its own. The queue is Boost's, whose inner layout is no part of this.
+void add_control_structs(std::vector<Struct>& out) {
+  using shm::CommandReply;
+  using shm::CommandRequest;
+  using shm::ControlHeader;
+  using shm::ControlLayout;
+  using shm::ControlSlot;
+  out.push_back(struct_of<ControlHeader>(
+      "ControlHeader",
+      {TT_ABI_FIELD(ControlHeader, magic), TT_ABI_FIELD(ControlHeader, major), TT_ABI_FIELD(ControlHeader, epoch),
+       TT_ABI_FIELD(ControlHeader, slots), TT_ABI_FIELD(ControlHeader, slot_bytes)}));
+  out.push_back(struct_of<CommandRequest>(
+      "CommandRequest", {TT_ABI_FIELD(CommandRequest, command_id), TT_ABI_FIELD(CommandRequest, epoch),
+                         TT_ABI_FIELD(CommandRequest, kind), TT_ABI_FIELD(CommandRequest, reserved),
+                         TT_ABI_FIELD(CommandRequest, check)}));
+  out.push_back(struct_of<CommandReply>("CommandReply",
+                                        {TT_ABI_FIELD(CommandReply, command_id), TT_ABI_FIELD(CommandReply, sequence),
+                                         TT_ABI_FIELD(CommandReply, answer), TT_ABI_FIELD(CommandReply, number)}));
+  out.push_back(cell_of<CommandReply>("ReplyCell", field("version", member_of(ReplyVersion{})),
+                                      field("row", member_of(ReplyWords{})), "CommandReply"));
+  Field queue = TT_ABI_FIELD(ControlSlot, queue);
+  queue.count = queue.size;
+  out.push_back(struct_of<ControlSlot>(
+      "ControlSlot", {TT_ABI_FIELD(ControlSlot, owner_pid), TT_ABI_FIELD(ControlSlot, reply), queue}));
+  out.push_back(struct_of<ControlLayout>("ControlLayout",
+                                         {TT_ABI_FIELD(ControlLayout, header), TT_ABI_FIELD(ControlLayout, slots)}));
 }
 #undef TT_ABI_FIELD
 
@@ -292,7 +360,9 @@ std::vector<Enum> all_enums() {
           enum_of<CalendarId>(),
           enum_of<SessionState>(),
           enum_of<shm::QuoteFlag, true>(),
-          enum_of<shm::PositionFlag, true>(),
+          enum_of<shm::GateFlag, true>(),
+          enum_of<shm::ModelState>(),
+          enum_of<shm::CommandAnswer>(),
           enum_of<shm::ThreadState>(),
           enum_of<shm::RunPhase>(),
           enum_of<shm::Stage>()};
@@ -312,6 +382,11 @@ std::vector<Constant> all_constants() {
           {"bar_ticks_mask", Bar::kTicksMax, "Bar.ticks_period & it: ticks in the bar, saturating"},
           {"bar_period_shift", 24, "(Bar.ticks_period >> it) & 63: BarPeriod"},
           {"bar_side_shift", 30, "Bar.ticks_period >> it: QuoteSide"},
+          {"control_magic", shm::kControlMagic, "the bytes TTTCTL01 at the start of a control segment"},
+          {"control_major", shm::kControlMajor, "of the control segment's layout"},
+          {"control_slots", shm::kControlSlots, "in a control segment: clients at once"},
+          {"commands_per_slot", shm::kCommandsPerSlot, "that a slot's queue holds"},
+          {"model_slots", shm::kModelSlots, "rows of the models table"},
           {"histogram_buckets", kHistogramBuckets, "in each Histogram"},
           {"histogram_split_bits", kHistogramSplitBits, "2^it buckets divide each doubling of a latency"},
           {"histogram_value_max", kHistogramValueMax, "ns; longer ones count as this"},
@@ -332,6 +407,8 @@ RegionKind region_kind(const SampleRegion& region) {
     case shm::ElementType::counter_table: out.header = "AppendTable", out.element = "CounterRow"; break;
     case shm::ElementType::instrument_names: out.header = "AppendTable", out.element = "InstrumentNameRow"; break;
     case shm::ElementType::run_status: out.element = "RunStatus"; break;
+    case shm::ElementType::risk_table: out.header = "Table", out.element = "RiskCell"; break;
+    case shm::ElementType::model_table: out.header = "Table", out.element = "ModelCell"; break;
     default: break;  // a kind that this document does not describe yet: listed by name and size alone
   }
   return out;
@@ -356,6 +433,7 @@ Result<Layout> layout_of_this_build() {
   add_segment_structs(layout.structs);
   add_stream_structs(layout.structs);
   add_table_structs(layout.structs);
+  add_control_structs(layout.structs);
   add_payloads(fields::Payloads{}, layout.structs);
   const auto element_types = std::ranges::find(layout.enums, "ElementType", &Enum::name);
   for (const SampleRegion& region : sample.regions) {

@@ -39,7 +39,7 @@ json json_of(const Enum& one) {
 std::string to_json(const Layout& layout) {
   json root;
   root["schema"] = "thintail-layout/1";
-  root["frozen"] = false;
+  root["frozen"] = true;  // minor versions only append
   root["byte_order"] = "little";
   root["major"] = layout.major;
   root["minor"] = layout.minor;

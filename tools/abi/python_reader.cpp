@@ -40,12 +40,16 @@ constexpr std::string_view kHead = R"PY(#!/usr/bin/env python3
     python3 thintail_reader.py --instance demo --count 10          prints ten events
     python3 thintail_reader.py --instance demo --table quotes      prints a table
 
-    from thintail_reader import Core
+    from thintail_reader import Core, Follower
     core = Core("demo")
     observer = core.observe("events")
     events = observer.read()                # structured array of Event, possibly empty; observer.missed_total
     ticks = core.payloads(events, "Tick")   # structured array of Tick, one for each event of that type
     quotes, readable = core.table("quotes")
+
+    follower = Follower("demo")             # the same, but goes on through restarts of the core
+    while not follower.ended:
+        events = follower.read()            # follower.core is the epoch that they are of
 
 The mapping is read-only: the core does not notice a reader, however slow, and a reader that was overtaken is told how
 many events it missed. docs/abi.md describes every byte.
@@ -153,6 +157,10 @@ class Observer:
         self.next_sequence = resumed
 
 
+class Building(ReaderError):
+    """A segment that is not ready yet: try again."""
+
+
 class Core:
     """The segment of a core, mapped read-only."""
 
@@ -188,9 +196,10 @@ class Core:
         theirs = f"version {header['major']}.{header['minor']} hash {int(header['layout_hash']):016x}"
         if (header["major"] != MAJOR or header["layout_hash"] != LAYOUT_HASH
                 or header["header_bytes"] != DTYPES["SegmentHeader"].itemsize):
+            newer = (int(header["major"]), int(header["minor"])) > (MAJOR, MINOR)
             raise ReaderError(f"{self.path}: this reader knows {ours}, the segment is {theirs} of build "
-                              f"{header['build_id'].decode(errors='replace')!r}: take the reader of that build "
-                              "(thintail abi --python)")
+                              f"{header['build_id'].decode(errors='replace')!r}{', which is newer' if newer else ''}: "
+                              "take the reader that the core's own build prints (thintail abi --python)")
         if header["segment_bytes"] != status.st_size or header["region_count"] > CONSTANTS["regions_max"]:
             raise ReaderError(f"{self.path}: its header speaks of another size")
         self._regions = {}
@@ -202,7 +211,7 @@ class Core:
                 raise ReaderError(f"{self.path}: region {region['name']!r} lies outside")
             self._regions[region["name"].decode(errors="replace")] = region
         if self.state() == "building":
-            raise ReaderError(f"{self.path}: still being built; try again")
+            raise Building(f"{self.path}: still being built; try again")
 
     def header(self):
         """A copy of the segment's header."""
@@ -275,6 +284,14 @@ class Core:
         else:
             rows = np.frombuffer(region, cell, len(region) // cell.itemsize).copy()
             return rows, np.ones(len(rows), bool)
+        return self._load(cells, attempts)
+
+    def gate(self, attempts=1000):
+        """The risk gate as a whole, as table() returns a table of one row."""
+        return self._load(np.frombuffer(self.region("run"), DTYPES["RunStatus"], 1)["gate"], attempts)
+
+    @staticmethod
+    def _load(cells, attempts):
         rows = np.zeros(len(cells), cells.dtype["row"])
         readable = np.zeros(len(cells), bool)
         for _ in range(attempts):
@@ -324,17 +341,74 @@ def event_as_dict(event):
     return out
 
 
+class Follower:
+    """An Observer of a stream that goes on through restarts of the core.
+
+    Every 100 ms a read() that finds nothing looks whether a new epoch has taken the name, and attaches to it once all of
+    the old one is read. A core that died is waited for; one that stopped in order ends it."""
+
+    def __init__(self, instance="default", directory="/dev/shm", stream="events", start="oldest"):
+        self._where, self._stream = (instance, directory), stream
+        self.core = Core(instance, directory)
+        self._observer = self.core.observe(stream, start)
+        self._missed = 0  # in epochs before
+        self._successor = None
+        self._has_stopped = False
+        self._looked = time.monotonic()
+        self.ended = False
+
+    @property
+    def missed_total(self):
+        return self._missed + self._observer.missed_total
+
+    def read(self, count_max=65536):
+        """As Observer.read(). An empty array says that none is ready now; ask `ended` whether any will be."""
+        events = self._observer.read(count_max)
+        if len(events) > 0:
+            return events
+        if self._successor is not None:
+            self._attach()
+        elif self._has_stopped:
+            self.ended = True  # what was published before the end has been read
+        elif time.monotonic() - self._looked >= CONSTANTS["reattach_ms"] / 1000:
+            self._looked = time.monotonic()
+            self._look()
+        return events
+
+    def _look(self):
+        if self.core.is_current():
+            self._has_stopped = self.core.state() == "stopped"
+            return
+        try:
+            self._successor = Core(*self._where)
+        except (FileNotFoundError, Building):
+            pass  # not there yet. A layout that this reader does not know is an error, which says both
+
+    def _attach(self):
+        # Only the events stream goes on counting in a new epoch.
+        start = self._observer.next_sequence if self._stream == "events" else "oldest"
+        self._missed = self.missed_total
+        self.core, self._successor = self._successor, None
+        self._observer = self.core.observe(self._stream, start)
+
+
 def follow(arguments):
-    """Prints events, attaching again when a new epoch takes the name, until there were enough or the core ended."""
-    core = Core(arguments.instance, arguments.shm_directory)
-    observer = core.observe(arguments.stream, arguments.start)
+    """Prints events, through restarts of the core, until there were enough or the core stopped."""
+    follower = Follower(arguments.instance, arguments.shm_directory, arguments.stream, arguments.start)
     left = arguments.count if arguments.count > 0 else None
-    missed = 0
+    missed, epoch = 0, follower.core.epoch
     raw = open(arguments.raw, "wb") if arguments.raw else None
-    looked = time.monotonic()
-    ended = False
-    while left is None or left > 0:
-        events = observer.read() if left is None else observer.read(min(left, 65536))
+    while not follower.ended and (left is None or left > 0):
+        events = follower.read() if left is None else follower.read(min(left, 65536))
+        if follower.core.epoch != epoch:
+            epoch = follower.core.epoch
+            print(f"attached to epoch {epoch}", file=sys.stderr, flush=True)
+        if follower.missed_total != missed:
+            print(f"missed {follower.missed_total - missed} events", file=sys.stderr, flush=True)
+            missed = follower.missed_total
+        if len(events) == 0:
+            time.sleep(0.001)
+            continue
         if left is not None:
             left -= len(events)
         if raw is not None:
@@ -342,29 +416,7 @@ def follow(arguments):
         else:
             for event in events:
                 print(json.dumps(event_as_dict(event)))
-        if observer.missed_total != missed:
-            print(f"missed {observer.missed_total - missed} events", file=sys.stderr)
-            missed = observer.missed_total
-        if len(events) > 0:
-            continue
-        if ended:
-            break
-        time.sleep(0.001)
-        if time.monotonic() - looked < CONSTANTS["reattach_ms"] / 1000:
-            continue
-        looked = time.monotonic()
-        if core.is_current():
-            # What was published before the end is read first.
-            ended = core.state() == "stopped" or not core.writer_is_alive()
-            continue
-        try:
-            core = Core(arguments.instance, arguments.shm_directory)
-        except (FileNotFoundError, ReaderError):
-            ended = not core.writer_is_alive()
-            continue
-        # Only the events stream goes on counting in a new epoch.
-        start = observer.next_sequence if arguments.stream == "events" else "oldest"
-        observer, missed = core.observe(arguments.stream, start), 0
+            sys.stdout.flush()
     if raw is not None:
         raw.close()
 
@@ -377,7 +429,7 @@ def main():
     parser.add_argument("--start", default="oldest", help="oldest, latest or a sequence")
     parser.add_argument("--count", type=int, default=0, help="end after this many events; 0: when the core ends")
     parser.add_argument("--raw", help="write the events' bytes to this file instead of printing them")
-    parser.add_argument("--table", help="print this table instead, a JSON object a row")
+    parser.add_argument("--table", help="print this table instead, a JSON object a row; gate: the risk gate")
     arguments = parser.parse_args()
     if arguments.start not in ("oldest", "latest") and not arguments.start.isdecimal():
         parser.error("--start: oldest, latest or a sequence")
@@ -385,7 +437,8 @@ def main():
         if not arguments.table:
             follow(arguments)
             return 0
-        rows, readable = Core(arguments.instance, arguments.shm_directory).table(arguments.table)
+        core = Core(arguments.instance, arguments.shm_directory)
+        rows, readable = core.gate() if arguments.table == "gate" else core.table(arguments.table)
         for number, row in enumerate(rows):
             if readable[number]:
                 print(json.dumps({"row": number, **plain(row)}))

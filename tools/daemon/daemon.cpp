@@ -14,9 +14,11 @@
 #include "shm/control/control_segment.hpp"
 #include "shm/segment/process_identity.hpp"
 #include "shm/stream/gated_reader.hpp"
+#include "shm/tables/health_note.hpp"
 #include "strategies/backtest/backtest.hpp"
 #include "strategies/pipeline/live_driver.hpp"
 #include "tools/daemon/command_inbox.hpp"
+#include "tools/daemon/durable_latency.hpp"
 #include "tools/daemon/events_sink.hpp"
 #include "tools/daemon/live_ticks.hpp"
 
@@ -48,41 +50,6 @@ class RingStamps {
   std::vector<std::uint64_t> stamps_;
 };
 
-// Publishes how a thread fares, every few thousand turns, so that monitors cost it nothing.
-class HealthNote {
- public:
-  HealthNote(shm::Table<shm::HealthRow>& table, std::uint64_t row, std::string_view name, int cpu,
-             const EngineClock& clock)
-      : cell_(&table[row]), clock_(&clock), row_{shm::Text<16>::of(name), cpu, shm::ThreadState::running, 0, 0, 0} {
-    cell_->store(row_);
-  }
-  TT_HOT void turn(std::uint32_t work) noexcept {
-    row_.work_count += work;
-    row_.idle_count += work == 0;
-    if ((++turns_ & 0xfff) != 0 && !(work == 0 && was_busy_)) return;
-    was_busy_ = work != 0;
-    store();
-  }
-  void end(shm::ThreadState state) noexcept {
-    row_.state = state;
-    store();
-  }
-
- private:
-  void store() noexcept {
-    if (row_.work_count != stored_work_) row_.last_progress_ns = clock_->now_ns();
-    stored_work_ = row_.work_count;
-    cell_->store(row_);
-  }
-
-  shm::SeqCell<shm::HealthRow>* cell_;
-  const EngineClock* clock_;
-  shm::HealthRow row_;
-  std::uint64_t stored_work_ = 0;
-  std::uint64_t turns_ = 0;
-  bool was_busy_ = true;
-};
-
 using CoreProbe = StageProbe<Histogram>;
 
 // Raises a flag when a thread leaves its work, by whatever way: others wait for it.
@@ -103,6 +70,7 @@ struct Daemon::Impl {
   DaemonOptions options;
   Carried carried;
   EngineClock clock;
+  std::optional<shm::LockWatch> lock_watch;
   std::optional<shm::CoreSegment> core;
   std::unique_ptr<shm::ControlSegment> control;
   std::optional<CommandInbox> commands;
@@ -127,15 +95,15 @@ struct Daemon::Impl {
   bool is_inline() const noexcept { return options.settings.core.topology == Topology::in_line && !options.is_live; }
 
   Result<void> prepare();
-  void spawn(std::string name, int cpu, std::function<void(Waiter&, HealthNote&)> body);
-  void run_feed(Waiter& waiter, HealthNote& health);
-  void run_simulated_engine(Waiter& waiter, HealthNote& health);
+  void spawn(std::string name, int cpu, std::function<void(Waiter&, shm::HealthNote&)> body);
+  void run_feed(Waiter& waiter, shm::HealthNote& health);
+  void run_simulated_engine(Waiter& waiter, shm::HealthNote& health);
   template <class Source>
-  void run_simulated(Source& source, Waiter& waiter, HealthNote& health);
-  void run_live_engine(Waiter& waiter, HealthNote& health);
-  void run_venue(Waiter& waiter, HealthNote& health);
-  void run_journal(Waiter& waiter, HealthNote& health);
-  void run_report(Waiter& waiter, HealthNote& health);
+  void run_simulated(Source& source, Waiter& waiter, shm::HealthNote& health);
+  void run_live_engine(Waiter& waiter, shm::HealthNote& health);
+  void run_venue(Waiter& waiter, shm::HealthNote& health);
+  void run_journal(Waiter& waiter, shm::HealthNote& health);
+  void run_report(Waiter& waiter, shm::HealthNote& health);
   CoreProbe probe();
   std::vector<Event> preamble() const;
   void store_progress(const EventsSink& sink, shm::RunPhase phase, std::int64_t first_ns,
@@ -146,6 +114,7 @@ Result<void> Daemon::Impl::prepare() {
   const Settings& settings = options.settings;
   TT_TRY(clock, EngineClock::calibrate());
   TT_TRY(shm::WriterLock lock, shm::WriterLock::acquire(settings.shm.directory, settings.core.instance));
+  lock_watch.emplace(lock.watch());
   TT_TRY(carried, take_over(settings, lock));
   if (settings.journal.enabled) {
     JournalOptions journal_options;
@@ -157,7 +126,8 @@ Result<void> Daemon::Impl::prepare() {
     journal_options.boot_id = shm::this_process().boot_id;
     journal_options.build_id = kBuildId;
     journal_options.flush_ns = settings.journal.flush_ms * 1'000'000;
-    TT_TRY(JournalWriter writer, JournalWriter::create(journal_options));
+    journal_options.may_write = [watch = *lock_watch] { return watch.is_in_place(); };
+    TT_TRY(JournalWriter writer, JournalWriter::create(journal_options, options.make_disk()));
     journal.emplace(std::move(writer));
   }
   TT_TRY(shm::CoreSegment created,
@@ -178,12 +148,20 @@ Result<void> Daemon::Impl::prepare() {
     ticks_gate = (*core)->ticks->add_gate("engine");
   }
   pipeline.emplace(settings, *options.instruments, PipelineOptions{options.isa, carried.epoch, options.model});
-  for (InstrumentId id = 0; id < options.instruments->size(); ++id) pipeline->enable(id);
+  for (InstrumentId id = 0; id < options.instruments->size(); ++id) {
+    pipeline->enable(id);
+    (*(*core)->risk)[id].store(risk_row(id, pipeline->standing(id), 0));
+  }
   stamps.emplace((*core)->ticks->capacity());
 
   const int hot_threads = 1 + !is_inline() + options.is_live;
   wait = resolve_wait(settings.core.wait, hot_threads + 1, cpu_count());
   for (const std::string& note : core->segment().notes()) notes.push_back(note);
+  if (carried.replaced_a_live_writer) {
+    notes.push_back(
+        "the writer before has not ended, though its lock was free: whoever removed its lock file should end it; its "
+        "journal was given a file of its own");
+  }
   if (!clock.kernel_uses_tsc()) {
     notes.push_back(
         "the kernel's clocksource is not tsc: a hypervisor may move us to a host of another rate, and latencies with "
@@ -227,7 +205,7 @@ void Daemon::Impl::store_progress(const EventsSink& sink, shm::RunPhase phase, s
   (*core)->run->progress.store({phase, 0, sink.ticks(), options.ticks_total, first_ns, last_ns, 0});
 }
 
-void Daemon::Impl::run_feed(Waiter& waiter, HealthNote& health) {
+void Daemon::Impl::run_feed(Waiter& waiter, shm::HealthNote& health) {
   const RaiseAtEnd ended(feed_ended);
   shm::StreamWriter ticks(*(*core)->ticks);
   Event tick;
@@ -251,7 +229,7 @@ void Daemon::Impl::run_feed(Waiter& waiter, HealthNote& health) {
 }
 
 template <class Source>
-void Daemon::Impl::run_simulated(Source& source, Waiter& waiter, HealthNote& health) {
+void Daemon::Impl::run_simulated(Source& source, Waiter& waiter, shm::HealthNote& health) {
   EventsSink sink(*core, stop_all, nullptr);
   FillModel venue(fill_model_settings(options.settings.venue), options.instruments->size());
   CoreProbe stage_probe = probe();
@@ -289,7 +267,7 @@ void Daemon::Impl::run_simulated(Source& source, Waiter& waiter, HealthNote& hea
   store_progress(sink, shm::RunPhase::done, first_ns, driver.last_ns());
 }
 
-void Daemon::Impl::run_simulated_engine(Waiter& waiter, HealthNote& health) {
+void Daemon::Impl::run_simulated_engine(Waiter& waiter, shm::HealthNote& health) {
   const RaiseAtEnd ended(engine_ended);
   struct Ring {  // the ticks stream, timing what the ring itself takes
     shm::GatedReader reader;
@@ -315,7 +293,7 @@ void Daemon::Impl::run_simulated_engine(Waiter& waiter, HealthNote& health) {
   }
 }
 
-void Daemon::Impl::run_live_engine(Waiter& waiter, HealthNote& health) {
+void Daemon::Impl::run_live_engine(Waiter& waiter, shm::HealthNote& health) {
   const RaiseAtEnd ended(engine_ended);
   shm::StreamWriter intents(*(*core)->venue);
   EventsSink sink(*core, stop_all, &intents);
@@ -344,7 +322,7 @@ void Daemon::Impl::run_live_engine(Waiter& waiter, HealthNote& health) {
   store_progress(sink, shm::RunPhase::done, first_ns, driver.last_ns());
 }
 
-void Daemon::Impl::run_venue(Waiter& waiter, HealthNote& health) {
+void Daemon::Impl::run_venue(Waiter& waiter, shm::HealthNote& health) {
   LiveTicks ticks(*(*core)->ticks, clock);
   shm::GatedReader intents(*(*core)->venue, *venue_gate);
   shm::StreamWriter answers(*(*core)->reports);
@@ -356,16 +334,24 @@ void Daemon::Impl::run_venue(Waiter& waiter, HealthNote& health) {
   }
 }
 
-void Daemon::Impl::run_journal(Waiter& waiter, HealthNote& health) {
+void Daemon::Impl::run_journal(Waiter& waiter, shm::HealthNote& health) {
   shm::GatedReader reader(*(*core)->events, *journal_gate);
-  JournalStage stage(reader, *journal,
-                     [this](std::uint64_t sequence) noexcept { (*core)->run->set_durable(sequence); });
+  DurableLatency latency((*core)->stage(shm::Stage::journal), reader.next_sequence() - 1, clock.now_ns());
+  const auto publish = [&](std::uint64_t sequence) noexcept {
+    (*core)->run->set_durable(sequence);
+    latency.durable(sequence, clock.now_ns());
+  };
+  JournalStage stage(reader, *journal, publish);
   bool refused = false;
   // After a failure elsewhere too it goes on to the engine's end: whatever was published is worth keeping.
   while (true) {
     const bool no_more = engine_ended.load(std::memory_order_acquire);  // E2: pairs E1
+    const std::int64_t looked_ns = clock.now_ns();
     const std::uint32_t work = stage.do_work();
+    // Where the next cell is empty nothing was there before the turn either, and the head's line stays with the engine.
+    latency.seen(reader.peek() == nullptr ? reader.next_sequence() - 1 : (*core)->events->head(), looked_ns);
     if (work == 0 && no_more && reader.peek() == nullptr) break;
+    if (journal->is_fenced()) break;
     if (refused != journal->error().has_value()) {
       refused = !refused;
       if (refused) {
@@ -382,10 +368,10 @@ void Daemon::Impl::run_journal(Waiter& waiter, HealthNote& health) {
   }
   const Result<void> closed = journal->error() ? fail(*journal->error()) : journal->close();
   if (!closed) stop_all.trip("journal", closed.error().message());
-  (*core)->run->set_durable(journal->durable_sequence());
+  publish(journal->durable_sequence());
 }
 
-void Daemon::Impl::run_report(Waiter& waiter, HealthNote& health) {
+void Daemon::Impl::run_report(Waiter& waiter, shm::HealthNote& health) {
   shm::GatedReader reader(*(*core)->events, *report_gate);
   while (!stop_all.requested()) {
     const bool no_more = engine_ended.load(std::memory_order_acquire);  // E2: pairs E1
@@ -398,12 +384,12 @@ void Daemon::Impl::run_report(Waiter& waiter, HealthNote& health) {
   }
 }
 
-void Daemon::Impl::spawn(std::string name, int cpu, std::function<void(Waiter&, HealthNote&)> body) {
+void Daemon::Impl::spawn(std::string name, int cpu, std::function<void(Waiter&, shm::HealthNote&)> body) {
   const std::uint64_t row = workers.size();
   running.fetch_add(1, std::memory_order_relaxed);  // relaxed: only counts; the thread's start orders it
   workers.push_back(std::make_unique<Worker>(
       WorkerOptions{name, cpu, wait}, stop_all, [this, name, cpu, row, body = std::move(body)](Waiter& waiter) {
-        HealthNote health(*(*core)->health, row, name, cpu, clock);
+        shm::HealthNote health(*(*core)->health, row, name, cpu, clock);
         body(waiter, health);
         health.end(stop_all.failed() ? shm::ThreadState::failed : shm::ThreadState::stopped);
         running.fetch_sub(1, std::memory_order_release);  // J1: all its work is done; pairs J2
@@ -448,16 +434,23 @@ void Daemon::start() {
 void Daemon::keep_alive() noexcept {
   impl_->core->segment().heartbeat(impl_->clock.now_ns());
   impl_->control->reset_dead_slots();
+  const std::string* lost = nullptr;
   if (!impl_->core->segment().is_current()) {
-    if (!impl_->lost_segment) {
-      impl_->lost_segment = Error{.code = ErrorCode::shm_lost,
-                                  .doing = "keeping the segment alive",
-                                  .file = impl_->core->segment().path(),
-                                  .expected = "its name to lead to it",
-                                  .found = "another file or none"};
-    }
-    impl_->stop_all.trip("segment", impl_->lost_segment->message());
+    lost = &impl_->core->segment().path();
+  } else if (!impl_->lock_watch->is_in_place()) {
+    lost = &impl_->lock_watch->path();  // the next start would not be refused
+  } else if (!impl_->control->is_current()) {
+    lost = &impl_->control->path();  // no command, a kill among them, would reach us
   }
+  if (lost == nullptr) return;
+  if (!impl_->lost_segment) {
+    impl_->lost_segment = Error{.code = ErrorCode::shm_lost,
+                                .doing = "keeping the segment alive",
+                                .file = *lost,
+                                .expected = "its name to lead to it",
+                                .found = "another file or none"};
+  }
+  impl_->stop_all.trip("segment", impl_->lost_segment->message());
 }
 
 bool Daemon::finished() const noexcept {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "adapters/journal/journal_disk.hpp"
 #include "core/config/settings.hpp"
 #include "core/event/event.hpp"
 #include "core/isa/isa.hpp"
@@ -32,6 +33,8 @@ struct DaemonOptions {
   std::function<bool()> feed_has_ended;  // asked after next_tick gave nothing: true: there will be no more
   // Sees every event in order on a thread of its own, and gates the engine.
   std::function<void(const Event&)> on_event = {};
+  // What the journal writes through; tests stall it.
+  std::function<std::unique_ptr<JournalDisk>()> make_disk = make_journal_disk;
   std::uint64_t ticks_total = 0;  // for progress; 0: not known
 };
 

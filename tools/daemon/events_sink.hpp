@@ -11,8 +11,25 @@
 #include "core/thread/wait.hpp"
 #include "shm/segment/core_segment.hpp"
 #include "shm/stream/stream_writer.hpp"
+#include "strategies/risk/risk_gate.hpp"
 
 namespace thintail {
+
+inline shm::RiskRow risk_row(InstrumentId id, const RiskStanding& at, std::int64_t time_ns) noexcept {
+  return {id,
+          0,
+          at.exposure.position_e9,
+          at.exposure.working_buy_e9,
+          at.exposure.working_sell_e9,
+          at.max_position_e9,
+          at.max_order_quantity_e9,
+          at.max_quote_age_ns,
+          at.max_orders_per_second,
+          at.orders_in_second,
+          at.last_order_ns,
+          time_ns,
+          {}};
+}
 
 class EventsSink {
  public:
@@ -29,11 +46,14 @@ class EventsSink {
     switch (event.type) {
       case EventType::tick: store_quote(event); break;
       case EventType::position: store_position(event); break;
+      case EventType::reject: count_reject(event); break;
+      case EventType::model: store_model(event); break;
       case EventType::intent:
         if (venue_ != nullptr) {
           Event copy = event;  // the venue's stream numbers it for itself
           venue_->append(copy);
         }
+        count_intent(event);
         break;
       default: break;
     }
@@ -43,6 +63,17 @@ class EventsSink {
   TT_HOT bool has_room(std::uint64_t slots) noexcept { return writer_.has_room(slots); }
   std::uint64_t capacity() const noexcept { return writer_.capacity(); }
   std::uint64_t ticks() const noexcept { return ticks_; }
+
+  // What the pipeline tells of the risk gate (RiskSink).
+  void stands(InstrumentId id, const RiskStanding& standing, std::int64_t time_ns) noexcept {
+    (*(*core_)->risk)[id].store(risk_row(id, standing, time_ns));
+  }
+  void latched(const GateLatches& latches, std::int64_t time_ns) noexcept {
+    gate_.flags = (latches.killed ? shm::kGateKilled : 0u) | (latches.paused ? shm::kGatePaused : 0u) |
+                  (latches.journal_lagging ? shm::kGateJournalLagging : 0u) |
+                  (latches.flattening ? shm::kGateFlattening : 0u);
+    store_gate(time_ns);
+  }
 
  private:
   // In simulated time one step may append more than there is room for (a weekend of timers): the readers catch up while
@@ -63,6 +94,7 @@ class EventsSink {
       return;  // a feed's defect; the pipeline passes over it too
     auto& cell = (*(*core_)->quotes)[event.instrument];
     const std::uint32_t flags = (tick.ask_e9 < tick.bid_e9 ? shm::kQuoteCrossed : 0u) |
+                                ((event.flags & kFlagStale) != 0 ? shm::kQuoteStale : 0u) |
                                 ((event.flags & kFlagSimulated) != 0 ? shm::kQuoteSimulated : 0u);
     cell.store({event.instrument, flags, tick.bid_e9, tick.ask_e9, event.time_ns, tick.venue_ns,
                 ++quotes_seen_[event.instrument]});
@@ -72,7 +104,29 @@ class EventsSink {
     const auto position = event.as<Position>();
     (*(*core_)->positions)[event.instrument].store({event.instrument, 0, position.quantity_e9, position.cost_low,
                                                     position.cost_high, position.realised_low, position.realised_high,
-                                                    0, 0, event.time_ns});
+                                                    event.time_ns});
+  }
+
+  void count_intent(const Event& event) noexcept {
+    ++gate_.intents;
+    store_gate(event.time_ns);
+  }
+  void count_reject(const Event& event) noexcept {
+    ++gate_.rejects;
+    gate_.last_rule = event.as<Reject>().rule;
+    gate_.last_reject_ns = event.time_ns;
+    store_gate(event.time_ns);
+  }
+  void store_gate(std::int64_t time_ns) noexcept {
+    gate_.time_ns = time_ns;
+    (*core_)->run->gate.store(gate_);
+  }
+
+  void store_model(const Event& event) noexcept {
+    const auto model = event.as<Model>();
+    if (model.slot >= (*core_)->models->rows()) return;
+    (*(*core_)->models)[model.slot].store(
+        {model.slot, shm::ModelState::active, model.version, 0, model.sha256, event.time_ns});
   }
 
   shm::CoreSegment* core_;
@@ -81,6 +135,7 @@ class EventsSink {
   shm::StreamWriter* venue_;
   std::vector<std::uint64_t> quotes_seen_;  // ticks by instrument
   std::uint64_t ticks_ = 0;
+  shm::GateRow gate_{};
   bool cut_off_ = false;
 };
 

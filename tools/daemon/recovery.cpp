@@ -2,13 +2,16 @@
 #include "tools/daemon/recovery.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <ranges>
+#include <thread>
 #include <vector>
 
 #include "adapters/journal/journal_files.hpp"
 #include "adapters/journal/journal_reader.hpp"
 #include "adapters/journal/journal_recovery.hpp"
 #include "shm/segment/core_segment.hpp"
+#include "shm/segment/process_identity.hpp"
 #include "shm/stream/observer.hpp"
 #include "strategies/pipeline/preamble.hpp"
 
@@ -33,6 +36,18 @@ Result<std::vector<Event>> events_after(const shm::Stream& events, std::uint64_t
   return tail;
 }
 
+// Whether the old segment's writer may still write its journal. Its lock is ours, so that it either ends just now, which
+// takes milliseconds, or somebody took the lock's file away while it stood still.
+bool writer_still_runs(const shm::SegmentHeader& header) {
+  const shm::ProcessIdentity writer{header.writer_pid, header.writer_start_ticks, std::string(header.boot_id.view())};
+  if (writer == shm::this_process()) return false;  // a run before in this very process
+  for (int look = 0; look < 20; ++look) {
+    if (!shm::is_running(writer)) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return true;
+}
+
 // What was in force at the end of a journal.
 struct LastState {
   std::map<std::string, Position> positions;  // by instrument name
@@ -41,8 +56,7 @@ struct LastState {
 };
 
 // Nothing where the journal's run ended before it began: all that it had carried over may not stand in it yet.
-Result<std::optional<LastState>> last_state(const std::string& journal) {
-  TT_TRY(JournalReader reader, JournalReader::open(journal));
+Result<std::optional<LastState>> last_state(JournalReader reader) {
   PreambleReader preamble;
   LastState last;
   std::map<InstrumentId, Position> by_id;
@@ -69,14 +83,42 @@ Result<std::optional<LastState>> last_state(const std::string& journal) {
   return std::optional(std::move(last));
 }
 
-// That of the newest journal whose run began.
+// How long after a run's end a sender may still repeat a command of it, which then has to be known as one that was done. It
+// repeats within seconds; what this bounds is how many old journals a start reads through.
+constexpr std::int64_t kCommandRepeatNs = 600'000'000'000;
+
+std::int64_t utc_now_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+// That of the newest journal whose run began, with the commands of the runs that ended shortly before it too: a core that
+// dies over and over must not take a command twice that is sent again until it is answered.
 Result<LastState> carried_state(const Settings& settings) {
   TT_TRY(const auto journals, list_journals(journal_folder(settings.journal.directory, settings.core.instance)));
+  std::optional<LastState> newest;
+  std::vector<SeenCommand> older;  // oldest first
+  std::int64_t next_began_ns = 0;  // when the run after it began: it had ended by then
   for (const JournalFileName& journal : journals | std::views::reverse) {
-    TT_TRY(auto last, last_state(journal.path));
-    if (last) return *std::move(last);
+    const std::size_t known = older.size() + (newest ? newest->commands.size() : 0);
+    if (newest && (known >= kCommandsRemembered || next_began_ns < utc_now_ns() - kCommandRepeatNs)) break;
+    TT_TRY(JournalReader reader, JournalReader::open(journal.path));
+    next_began_ns = reader.header().created_ns;
+    TT_TRY(auto last, last_state(std::move(reader)));
+    if (!last) continue;
+    if (newest) {
+      older.insert(older.begin(), last->commands.begin(), last->commands.end());
+    } else {
+      newest = std::move(last);
+    }
   }
-  return LastState();
+  if (!newest) return LastState();
+  auto& commands = newest->commands;
+  commands.insert(commands.begin(), older.begin(), older.end());
+  if (commands.size() > kCommandsRemembered) {
+    commands.erase(commands.begin(), commands.end() - static_cast<std::ptrdiff_t>(kCommandsRemembered));
+  }
+  return *std::move(newest);
 }
 
 }  // namespace
@@ -88,6 +130,11 @@ Result<Carried> take_over(const Settings& settings, const shm::WriterLock& lock)
   if (!settings.journal.enabled) return carried;
   TT_TRY(auto newest, find_newest_end(settings.journal.directory, settings.core.instance));
   if (!newest) return carried;
+  if (previous && !newest->closed && writer_still_runs(previous->segment().header())) {
+    TT_TRY_VOID(replace_with_copy(newest->path));
+    TT_TRY(newest, find_end(newest->path));  // it may have written on meanwhile
+    carried.replaced_a_live_writer = true;
+  }
   if (previous && previous->segment().header().epoch == newest->header.epoch) {
     TT_TRY(const std::vector<Event> tail, events_after(*(*previous)->events, newest->last_sequence));
     carried.recovered_events = tail.size();

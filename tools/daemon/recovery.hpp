@@ -29,10 +29,11 @@ struct Carried {
   std::uint32_t epoch = 1;  // of the new run
   std::uint64_t first_sequence = 1;  // of its events
   std::uint64_t recovered_events = 0;  // moved from the old segment into the journal
+  bool replaced_a_live_writer = false;  // its lock's file had been taken away; its journal has another file now
   bool after_power_loss = false;  // no segment of this boot and no orderly end
   std::map<std::string, Position> positions;  // by instrument name; flat ones left out
   CommandLatches latches;  // a kill or a pause outlives the process
-  std::vector<SeenCommand> commands;  // the newest kCommandsRemembered of the run before, oldest first
+  std::vector<SeenCommand> commands;  // the newest kCommandsRemembered of the last runs, oldest first
 };
 
 // REQUIRES: `lock` is the instance's.

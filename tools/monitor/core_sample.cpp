@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/monitor/core_sample.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
+
+#include "strategies/portfolio/portfolio.hpp"
 
 namespace thintail {
 namespace {
@@ -33,7 +37,20 @@ bool load(const shm::Table<Row>& table, std::uint64_t row, Row& out, std::uint64
   return false;
 }
 
-InstrumentSample instrument_sample(const shm::CoreView& core, std::uint64_t id, std::uint64_t& unreadable) {
+RiskSample risk_sample(const shm::RiskRow& row, std::int64_t engine_ns) {
+  // The engine writes the row when something changes; orders grow old without it.
+  const bool is_recent = row.last_order_ns != 0 && engine_ns - row.last_order_ns < 1'000'000'000;
+  return {{{row.position_e9, row.working_buy_e9, row.working_sell_e9},
+           row.max_position_e9,
+           row.max_order_quantity_e9,
+           row.max_quote_age_ns,
+           row.max_orders_per_second,
+           is_recent ? row.orders_in_second : 0,
+           row.last_order_ns}};
+}
+
+InstrumentSample instrument_sample(const shm::CoreView& core, std::uint64_t id, std::int64_t engine_ns,
+                                   std::uint64_t& unreadable) {
   const shm::InstrumentNameRow& name = (*core->instruments)[id];
   InstrumentSample sample;
   sample.name = name.name.view();
@@ -52,13 +69,18 @@ InstrumentSample instrument_sample(const shm::CoreView& core, std::uint64_t id, 
     sample.has_position = true;
     sample.quantity_e9 = position.quantity_e9;
     sample.realised_e18 = from_words(position.realised_low, position.realised_high);
-    if (position.quantity_e9 == 0) {
-      sample.unrealised_e18 = 0;
-    } else if (sample.has_quote) {
-      sample.unrealised_e18 = unrealised_at_touch(
-          position.quantity_e9, from_words(position.cost_low, position.cost_high), sample.bid_e9, sample.ask_e9);
-    }
+    sample.unrealised_e18 = unrealised_at_touch(
+        {position.quantity_e9, position.cost_low, position.cost_high, position.realised_low, position.realised_high},
+        {sample.bid_e9, sample.ask_e9, sample.quote_ns});
   }
+  shm::RiskRow risk{};
+  if (load(*core->risk, id, risk, unreadable)) sample.risk = risk_sample(risk, engine_ns);
+  return sample;
+}
+
+ModelSample model_sample(const shm::ModelRow& row, const EventsTail& tail) {
+  ModelSample sample{row.slot, row.version, row.state, {}, tail.last_of(row.slot)};
+  for (std::size_t i = 0; i < 6; ++i) sample.sha256 += fmt::format("{:02x}", row.sha256[i]);
   return sample;
 }
 
@@ -82,12 +104,31 @@ std::uint64_t StreamSample::depth() const noexcept {
   return lag;
 }
 
-i128 unrealised_at_touch(std::int64_t quantity_e9, i128 cost_e18, std::int64_t bid_e9, std::int64_t ask_e9) noexcept {
-  const std::int64_t price_e9 = quantity_e9 > 0 ? std::min(bid_e9, ask_e9) : std::max(bid_e9, ask_e9);
-  return static_cast<i128>(static_cast<u128>(static_cast<i128>(price_e9) * quantity_e9) - static_cast<u128>(cost_e18));
+std::optional<i128> unrealised_at_touch(const Position& position, const Quote& quote) noexcept {
+  Holding holding;
+  if (!holding.restore(position)) return std::nullopt;
+  if (holding.quantity_e9() == 0) return 0;
+  if (!quote.is_present()) return std::nullopt;
+  const std::int64_t price_e9 = holding.quantity_e9() > 0 ? quote.sell_e9() : quote.buy_e9();
+  return holding.pnl_e18(price_e9) - holding.realised_e18();
 }
 
-CoreSample sample_core(const shm::CoreView& core, std::string_view instance) {
+i128 RiskSample::worst_e9() const noexcept {
+  const Exposure& at = standing.exposure;
+  return std::max(static_cast<i128>(at.position_e9) + at.working_buy_e9,
+                  static_cast<i128>(at.working_sell_e9) - at.position_e9);
+}
+
+std::optional<double> RiskSample::used() const noexcept {
+  if (standing.max_position_e9 < 0 || standing.max_orders_per_second <= 0) return std::nullopt;
+  const auto worst = static_cast<double>(worst_e9());
+  const double position = standing.max_position_e9 == 0 ? 1.0 : worst / static_cast<double>(standing.max_position_e9);
+  const double orders =
+      static_cast<double>(standing.orders_in_second) / static_cast<double>(standing.max_orders_per_second);
+  return std::max(position, orders);
+}
+
+CoreSample sample_core(const shm::CoreView& core, const EventsTail& tail, std::string_view instance) {
   CoreSample sample;
   sample.instance = instance;
   sample.state = state_of(core.segment());
@@ -117,8 +158,15 @@ CoreSample sample_core(const shm::CoreView& core, std::string_view instance) {
                              seen.percentile_ns(99), seen.percentile_ns(99.9), seen.max_ns});
   }
   for (std::uint64_t id = 0; id < core->instruments->size(); ++id) {
-    sample.instruments.push_back(instrument_sample(core, id, sample.unreadable));
+    sample.instruments.push_back(instrument_sample(core, id, sample.engine_ns, sample.unreadable));
   }
+  if (!core->run->gate.load(sample.gate)) ++sample.unreadable;
+  for (std::uint64_t slot = 0; slot < core->models->rows(); ++slot) {
+    shm::ModelRow row{};
+    if (!load(*core->models, slot, row, sample.unreadable) || row.state == shm::ModelState::absent) continue;
+    sample.models.push_back(model_sample(row, tail));
+  }
+  sample.observer = tail.counts();
   for (std::uint64_t row = 0; row < core->counters->size(); ++row) {
     const shm::CounterRow& counter = (*core->counters)[row];
     sample.counters.push_back({std::string(counter.name()), counter.value()});
@@ -131,11 +179,23 @@ Result<CoreWatch> CoreWatch::open(const std::string& directory, const std::strin
   return CoreWatch(directory, instance, std::move(core));
 }
 
+CoreSample CoreWatch::sample() {
+  tail_.read();
+  CoreSample sample = sample_core(core_, tail_, instance_);
+  if (refusal_) sample.refusal = refusal_->message();
+  return sample;
+}
+
 bool CoreWatch::follow() {
   if (core_.segment().is_current()) return false;
   auto reopened = shm::CoreView::open(directory_, instance_);
-  if (!reopened) return false;
+  refusal_.reset();
+  if (!reopened) {
+    if (reopened.error().code != ErrorCode::shm_not_found) refusal_ = std::move(reopened).error();
+    return false;
+  }
   core_ = std::move(*reopened);
+  tail_ = EventsTail(*core_->events);
   return true;
 }
 

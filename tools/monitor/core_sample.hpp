@@ -13,7 +13,11 @@
 #include <vector>
 
 #include "core/base/int128.hpp"
+#include "core/event/payloads.hpp"
+#include "core/event/quote.hpp"
 #include "shm/segment/core_segment.hpp"
+#include "strategies/risk/risk_gate.hpp"
+#include "tools/monitor/events_tail.hpp"
 
 namespace thintail {
 
@@ -57,6 +61,16 @@ struct StageSample {
   std::uint64_t max_ns = 0;
 };
 
+// Where an instrument stands against the gate's limits, of which -1 is none set: then no order passes.
+struct RiskSample {
+  RiskStanding standing;  // orders_in_second: of the second up to the newest input
+
+  // The most that can be held on either side when working orders fill, as the gate counts it.
+  i128 worst_e9() const noexcept;
+  // The largest share of a limit that is taken: of the position's, or of the orders a second. Absent where either is not set.
+  std::optional<double> used() const noexcept;
+};
+
 struct InstrumentSample {
   std::string name;
   std::uint8_t digits = 0;
@@ -70,6 +84,15 @@ struct InstrumentSample {
   std::int64_t quantity_e9 = 0;
   i128 realised_e18 = 0;
   std::optional<i128> unrealised_e18;  // at the touch; absent without a quote
+  std::optional<RiskSample> risk;
+};
+
+struct ModelSample {
+  std::uint32_t slot = 0;
+  std::uint32_t version = 0;
+  shm::ModelState state = shm::ModelState::absent;
+  std::string sha256;  // the first 12 of its digits
+  std::optional<SeenPrediction> last;  // that we saw
 };
 
 struct CounterSample {
@@ -93,14 +116,19 @@ struct CoreSample {
   std::vector<StreamSample> streams;  // events, ticks, venue, reports
   std::vector<StageSample> stages;  // those that have recorded anything
   std::vector<InstrumentSample> instruments;
+  shm::GateRow gate{};
+  std::vector<ModelSample> models;
+  std::string refusal;  // CoreWatch::refusal() as text
+  TailCounts observer;  // our own look at the events; nobody can know of the others', who leave no trace
   std::vector<CounterSample> counters;
 };
 
-CoreSample sample_core(const shm::CoreView& core, std::string_view instance);
+// `tail` has read what is to be shown of it.
+CoreSample sample_core(const shm::CoreView& core, const EventsTail& tail, std::string_view instance);
 
-// What closing the position would add now: sells at the lower of bid and ask, buys at the higher, as simulated fills do where the quote
-// is crossed.
-i128 unrealised_at_touch(std::int64_t quantity_e9, i128 cost_e18, std::int64_t bid_e9, std::int64_t ask_e9) noexcept;
+// What closing the position would add now, before its commission, by the accounting that the engine books fills with. Absent without a
+// quote, and for a position that no fills can have led to.
+std::optional<i128> unrealised_at_touch(const Position& position, const Quote& quote) noexcept;
 
 // An attached core, sampled again and again. A restart is followed: the samples are then of the new epoch.
 class CoreWatch {
@@ -110,15 +138,22 @@ class CoreWatch {
   // Looks whether a new epoch replaced the one we have mapped, and attaches to it. True where it did. Every 100 ms, or the epoch's
   // beginning is missed.
   bool follow();
-  CoreSample sample() const { return sample_core(core_, instance_); }
+  CoreSample sample();
+  // Why follow() could not attach to the segment that has the name now: it is of another build's layout, or damaged.
+  const std::optional<Error>& refusal() const noexcept { return refusal_; }
   const shm::CoreView& core() const noexcept { return core_; }
 
  private:
   CoreWatch(std::string directory, std::string instance, shm::CoreView core) noexcept
-      : directory_(std::move(directory)), instance_(std::move(instance)), core_(std::move(core)) {}
+      : directory_(std::move(directory)),
+        instance_(std::move(instance)),
+        core_(std::move(core)),
+        tail_(*core_->events) {}
   std::string directory_;
   std::string instance_;
   shm::CoreView core_;
+  EventsTail tail_;
+  std::optional<Error> refusal_;
 };
 
 // The samples of the last second, so that rates are of a second however often somebody looks.

@@ -19,6 +19,8 @@ namespace {
 constexpr std::int64_t kSecondNs = 1'000'000'000;
 // Ten heartbeats: a writer that misses as many is stalled, whatever its lock says.
 constexpr std::int64_t kSilentNs = kSecondNs;
+constexpr std::size_t kWideWidth = 117;
+constexpr std::size_t kRoomyHeight = 40;
 
 std::string left(std::string_view text, std::size_t width) {
   std::string out = safe_text(text).substr(0, width);
@@ -29,6 +31,38 @@ std::string left(std::string_view text, std::size_t width) {
 // A number that does not fit is not shown: a part of it would be another number.
 std::string right(std::string_view text, std::size_t width) {
   return text.size() > width ? std::string(width, '#') : fmt::format("{:>{}}", text, width);
+}
+
+// A count that may be of any size in a narrow column: where it does not fit in full it is rounded down, with a letter.
+std::string counted(std::uint64_t value, std::size_t width) {
+  std::string text = grouped(value);
+  for (const char letter : std::string_view("kMGTPE")) {
+    if (text.size() <= width) break;
+    value /= 1'000;
+    text = fmt::format("{} {}", grouped(value), letter);
+  }
+  return text;
+}
+
+std::string percent_text(std::optional<double> share) {
+  return share ? fmt::format("{:.0f}%", std::floor(*share * 100)) : "none";
+}
+
+std::string_view prediction_text(PredictionState state) noexcept {
+  switch (state) {
+    case PredictionState::valid: return "valid";
+    case PredictionState::warming_up: return "warming up";
+    case PredictionState::not_finite: return "not finite";
+  }
+  return "unknown";
+}
+
+std::string_view model_text(shm::ModelState state) noexcept {
+  switch (state) {
+    case shm::ModelState::absent: return "absent";
+    case shm::ModelState::active: return "active";
+  }
+  return "unknown";
 }
 
 std::string duration_text(std::uint64_t ns) {
@@ -121,17 +155,25 @@ class Page {
     const std::size_t stages = now_.stages.size();
     std::size_t stage_rows = stages;
     std::size_t quote_rows = quotes.size();
+    std::size_t risk_rows = quotes.size();
+    std::vector<std::string> models = model_lines();
     bool is_airy = true;
     if (!options_.is_page) {
       problems.resize(std::min<std::size_t>(problems.size(), 3));
-      // Head 2, keys 1, and a heading for each of five sections.
-      const auto fixed = 8 + now_.threads.size() + now_.streams.size() + problems.size() + counters.size();
-      const std::size_t spare = options_.height > fixed ? options_.height - fixed : 0;
-      is_airy = spare >= stages + quotes.size() + 5;
+      if (options_.height < kRoomyHeight && models.size() > 2) models.resize(2);
+      // Head 2, keys 1, and a heading for each of six sections.
+      const auto fixed =
+          9 + now_.threads.size() + now_.streams.size() + models.size() + problems.size() + counters.size();
+      std::size_t spare = options_.height > fixed ? options_.height - fixed : 0;
+      // Limits have a heading of their own where they are shown; seven gaps where all is shown.
+      is_airy = spare >= stages + 2 * quotes.size() + 1 + 7;
       // What quotes leave, but at least half: latencies are few, instruments may be thousands.
       stage_rows =
           std::min(stages, std::max(spare / 2, spare - std::min(spare, std::max<std::size_t>(quotes.size(), 1))));
-      quote_rows = spare - stage_rows;
+      spare -= stage_rows;
+      // Quotes and limits share what is left where it is enough for both to tell something.
+      risk_rows = spare >= quotes.size() + 3 ? spare - quotes.size() - 1 : spare >= kRoomyHeight ? spare / 2 - 1 : 0;
+      quote_rows = risk_rows == 0 ? spare : spare - risk_rows - 1;
     }
     const auto gap = [&] {
       if (is_airy) add("");
@@ -144,6 +186,10 @@ class Page {
     latencies(stage_rows);
     gap();
     instruments(quotes, quote_rows);
+    gap();
+    risk(quotes, risk_rows);
+    if (!models.empty()) gap();
+    for (std::string& line : models) add(std::move(line));
     gap();
     add(problems.empty() ? "ERRORS none" : "ERRORS", problems.empty() ? LineStyle::heading : LineStyle::alert);
     for (std::string& problem : problems) add("  " + std::move(problem), LineStyle::alert);
@@ -171,18 +217,21 @@ class Page {
 
   void streams() {
     const auto line = [](std::string_view name, std::string_view slots, std::string_view published,
-                         std::string_view rate, std::string_view depth, std::string_view refused) {
-      return left(name, 7) + ' ' + right(slots, 5) + ' ' + right(published, 13) + ' ' + right(rate, 10) + ' ' +
-             right(depth, 9) + ' ' + right(refused, 7) + "  ";
+                         std::string_view rate, std::string_view depth, std::string_view refused,
+                         std::string_view lapped) {
+      return left(name, 7) + ' ' + right(slots, 5) + ' ' + right(published, 10) + ' ' + right(rate, 9) + ' ' +
+             right(depth, 8) + ' ' + right(refused, 7) + ' ' + right(lapped, 6) + "  ";
     };
-    add(line("STREAMS", "slots", "published", "rate/s", "depth", "refused") + "gate lags", LineStyle::heading);
+    add(line("STREAMS", "slots", "published", "rate/s", "depth", "refused", "lapped") + "gate lags",
+        LineStyle::heading);
     for (const StreamSample& stream : now_.streams) {
       const auto found = std::ranges::find(earlier_.streams, stream.name, &StreamSample::name);
       std::string text = line(
           stream.name,
           std::has_single_bit(stream.capacity) ? fmt::format("2^{}", std::bit_width(stream.capacity) - 1) : "?",
-          grouped(stream.published), found == earlier_.streams.end() ? "-" : rate(stream.published, found->published),
-          grouped(stream.depth()), grouped(stream.refused));
+          counted(stream.published, 10),
+          found == earlier_.streams.end() ? "-" : rate(stream.published, found->published), counted(stream.depth(), 8),
+          counted(stream.refused, 7), stream.name == "events" ? counted(now_.observer.lapped, 6) : "-");
       // A gate that does not fit is left out whole: a part of a number would be another number.
       for (std::size_t i = 0; i < stream.gates.size(); ++i) {
         const std::string gate =
@@ -250,18 +299,19 @@ class Page {
   }
 
   void instruments(const std::vector<const InstrumentSample*>& rows, std::size_t shown) {
-    const bool is_wide = options_.width >= 117;
-    const std::size_t name = is_wide ? 24 : 16;
-    const std::size_t price = is_wide ? 14 : 11;
+    const bool is_wide = options_.width >= kWideWidth;
+    const std::size_t name = is_wide ? 20 : 14;
+    const std::size_t price = is_wide ? 13 : 10;
     const std::size_t money = is_wide ? 14 : 10;
     const auto line = [&](std::string_view a, std::string_view bid, std::string_view ask, std::string_view age,
                           std::string_view ticks, std::string_view quantity, std::string_view realised,
-                          std::string_view unrealised) {
-      return left(a, name) + ' ' + right(bid, price) + ' ' + right(ask, price) + ' ' + right(age, 6) + ' ' +
-             (is_wide ? right(ticks, 9) + ' ' : "") + right(quantity, money) + ' ' + right(realised, money) + ' ' +
-             right(unrealised, money);
+                          std::string_view unrealised, std::string_view limit) {
+      return left(a, name) + ' ' + right(bid, price) + ' ' + right(ask, price) + ' ' + right(age, 5) + ' ' +
+             (is_wide ? right(ticks, 9) + ' ' : "") + right(quantity, is_wide ? money : 9) + ' ' +
+             right(realised, money) + ' ' + right(unrealised, money) + ' ' + right(limit, 5);
     };
-    add(line("QUOTES", "bid", "ask", "age", "ticks/s", "POSITIONS", "realised", "unrealised"), LineStyle::heading);
+    add(line("QUOTES", "bid", "ask", "age", "ticks/s", "POSITIONS", "realised", "unrealised", "limit"),
+        LineStyle::heading);
     const bool is_cut = rows.size() > shown;
     const std::size_t full = is_cut && shown > 0 ? shown - 1 : std::min(shown, rows.size());
     for (std::size_t i = 0; i < full; ++i) {
@@ -275,7 +325,8 @@ class Page {
                before == earlier_.instruments.end() ? "-" : rate(row.ticks, before->ticks),
                row.has_position ? format_decimal_e9(row.quantity_e9) : "-",
                row.has_position ? format_money_e18(row.realised_e18) : "-",
-               row.has_position && row.unrealised_e18 ? format_money_e18(*row.unrealised_e18) : "-") +
+               row.has_position && row.unrealised_e18 ? format_money_e18(*row.unrealised_e18) : "-",
+               row.risk ? percent_text(row.risk->used()) : "-") +
               (is_wide ? fmt::format("{}{}", crossed ? " crossed" : "", stale ? " stale" : "") : ""),
           crossed || stale ? LineStyle::alert : LineStyle::plain);
     }
@@ -286,11 +337,80 @@ class Page {
     }
   }
 
+  void risk(const std::vector<const InstrumentSample*>& rows, std::size_t shown) {
+    const shm::GateRow& gate = now_.gate;
+    std::string text = "RISK gate";
+    for (const auto& [flag, name] : {std::pair{shm::kGateKilled, " KILLED"},
+                                     {shm::kGatePaused, " PAUSED"},
+                                     {shm::kGateJournalLagging, " JOURNAL LAGGING"},
+                                     {shm::kGateFlattening, " FLATTENING"}}) {
+      if ((gate.flags & flag) != 0) text += name;
+    }
+    text += fmt::format("{}  intents {}  rejects {}", gate.flags == 0 ? " open" : "", grouped(gate.intents),
+                        grouped(gate.rejects));
+    if (gate.last_reject_ns != 0) {
+      text += fmt::format(", last {} {} ago", risk_rule_name(static_cast<RiskRule>(gate.last_rule)),
+                          age_text(now_.engine_ns, gate.last_reject_ns));
+    }
+    add(std::move(text), gate.flags == 0 ? LineStyle::heading : LineStyle::alert);
+    if (shown == 0) return;
+    const bool is_wide = options_.width >= kWideWidth;
+    const std::size_t name = is_wide ? 20 : 14;
+    const std::size_t number = is_wide ? 14 : 11;
+    const auto line = [&](std::string_view a, std::string_view worst, std::string_view limit, std::string_view order,
+                          std::string_view orders, std::string_view age, std::string_view used) {
+      return left(a, name) + ' ' + right(worst, number) + ' ' + right(limit, number) + ' ' + right(order, number) +
+             ' ' + right(orders, 13) + ' ' + right(age, 9) + ' ' + right(used, 6);
+    };
+    add(line("LIMITS", "position", "of at most", "order most", "orders/s of", "quote age", "used"), LineStyle::heading);
+    const auto limit_text = [](std::int64_t limit_e9) {
+      return limit_e9 < 0 ? std::string("none") : format_decimal_e9(limit_e9);
+    };
+    const bool is_cut = rows.size() > shown;
+    const std::size_t full = is_cut ? shown - 1 : rows.size();
+    for (std::size_t i = 0; i < full; ++i) {
+      if (!rows[i]->risk) {
+        add(line(rows[i]->name, "-", "-", "-", "-", "-", "-"));
+        continue;
+      }
+      const RiskSample& risk = *rows[i]->risk;
+      const RiskStanding& at = risk.standing;
+      add(line(rows[i]->name, format_decimal_e9(saturated(risk.worst_e9())), limit_text(at.max_position_e9),
+               limit_text(at.max_order_quantity_e9),
+               at.max_orders_per_second < 0
+                   ? "none"
+                   : fmt::format("{}/{}", at.orders_in_second,
+                                 counted(static_cast<std::uint64_t>(at.max_orders_per_second), 7)),
+               at.max_quote_age_ns < 0 ? "none" : duration_text(static_cast<std::uint64_t>(at.max_quote_age_ns)),
+               percent_text(risk.used())));
+    }
+    if (is_cut) add(fmt::format("  and {} more", rows.size() - full));
+  }
+
+  std::vector<std::string> model_lines() const {
+    std::vector<std::string> lines;
+    for (const ModelSample& model : now_.models) {
+      std::string line = fmt::format("MODEL {} v{} {} {}  ", model.slot, model.version, model_text(model.state),
+                                     safe_text(model.sha256));
+      if (model.last) {
+        const auto id = model.last->instrument;
+        line += fmt::format("score {:+.4f} {}  {}  {} ago", model.last->score, prediction_text(model.last->state),
+                            id < now_.instruments.size() ? safe_text(now_.instruments[id].name) : "-",
+                            age_text(now_.engine_ns, model.last->time_ns));
+      } else {
+        line += "no prediction seen";
+      }
+      lines.push_back(std::move(line));
+    }
+    return lines;
+  }
+
   std::vector<std::string> problems_of() const {
     std::vector<std::string> found;
     const std::string age = age_text(now_.sampled_ns, now_.heartbeat_ns);
     if (now_.state == CoreState::dead) found.push_back("the core died: its last heartbeat was " + age + " ago");
-    if (now_.state == CoreState::stale)
+    if (!now_.refusal.empty()) found.push_back(safe_text(now_.refusal));
+    if (now_.state == CoreState::stale && now_.refusal.empty())
       found.push_back("the segment was removed or replaced; waiting for the next epoch");
     if (is_silent()) found.push_back("the core is alive but gave no heartbeat for " + age);
     for (const ThreadSample& thread : now_.threads) {
@@ -302,6 +422,10 @@ class Page {
                                     safe_text(stream.name),
                                     100 * std::min(stream.depth(), stream.capacity) / stream.capacity));
       }
+    }
+    if (now_.observer.missed != 0) {
+      found.push_back(fmt::format("the core overtook this monitor {} times: {} events missed",
+                                  grouped(now_.observer.lapped), grouped(now_.observer.missed)));
     }
     if (now_.unreadable != 0) found.push_back(fmt::format("{} rows could not be read whole", now_.unreadable));
     return found;
@@ -337,10 +461,11 @@ class Page {
              "depth     published events that the slowest gating reader still needs",
              "refused   appends that found the ring full",
              "LATENCY   since the epoch began; percentiles overstate by at most 1/32",
-             "age       of a quote, in engine time",
+             "lapped    times that the core overtook this monitor, the one observer it knows",
              "unrealised  what closing now at the touch would bring, before commission",
-             "",
-             "Rates are of the last second.",
+             "limit     the largest share taken of a limit: position with working orders, or",
+             "          orders of the last second. LIMITS, where there is room, shows both",
+             "Rates are of the last second; ages of quotes and predictions in engine time.",
          }) {
       add(std::string(line));
     }

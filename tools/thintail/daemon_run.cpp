@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -16,6 +17,18 @@ namespace {
 
 volatile std::sig_atomic_t g_stop_signal = 0;
 void on_stop_signal(int signal_number) { g_stop_signal = signal_number; }
+
+// A mapped file that somebody cut short is met at any instruction, and nothing can be saved in here: it is told, and the
+// instruction meets it again, with the system's answer. The next start takes over what is left.
+void on_bus_error(int) {
+  constexpr std::string_view kLost =
+      "TT-0307 shared memory was lost: a file that is mapped was cut short by another process (SIGBUS)\n";
+  static std::atomic<bool> is_told{false};
+  // relaxed: it only picks one thread. The others come back here until that one has written and let go.
+  if (is_told.exchange(true, std::memory_order_relaxed)) return;
+  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, kLost.data(), kLost.size());
+  std::signal(SIGBUS, SIG_DFL);
+}
 
 double seconds_now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -42,6 +55,9 @@ Result<void> watch(Daemon& daemon, const std::function<void()>& on_turn) {
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
   ::sigaction(SIGHUP, &action, nullptr);
+  struct sigaction lost{};
+  lost.sa_handler = on_bus_error;
+  ::sigaction(SIGBUS, &lost, nullptr);
   daemon.start();
   // Woken often enough to notice a short run's end at once, keeping alive and redrawing ten times a second.
   for (unsigned turn = 0; !daemon.finished(); ++turn) {

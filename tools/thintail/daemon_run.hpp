@@ -32,6 +32,7 @@ class DaemonFeed {
     return !waiting_;
   }
   bool has_ended() const noexcept { return ended_; }
+  FeedContents contents() const noexcept { return source_.contents(); }
   std::optional<Error> error() const { return source_.error(); }
 
  private:

@@ -161,6 +161,7 @@ Result<ExitCode> events_of_core(const EventsArguments& arguments, From from, Pri
       const shm::Stream& stream = *watch.core()->events;
       observer = shm::Observer::from_sequence(stream, stream.first_sequence());
     }
+    if (watch.refusal()) return fail(*watch.refusal());
   }
   return ExitCode::ok;
 }

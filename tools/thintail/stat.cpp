@@ -58,6 +58,21 @@ void print_text(const CoreSample& now, const CoreSample& before, double seconds)
   fmt::print("{}\n", line);
 }
 
+nlohmann::ordered_json json_of(const std::string& name, const RiskSample& risk) {
+  const RiskStanding& at = risk.standing;
+  const auto limit = [](std::int64_t value_e9) {  // null: none is set, and nothing passes
+    return value_e9 < 0 ? nlohmann::ordered_json() : nlohmann::ordered_json(format_decimal_e9(value_e9));
+  };
+  const auto used = risk.used();
+  return {{"instrument", name},
+          {"position_with_working", format_decimal_e9(saturated(risk.worst_e9()))},
+          {"max_position", limit(at.max_position_e9)},
+          {"max_order_quantity", limit(at.max_order_quantity_e9)},
+          {"orders_in_second", at.orders_in_second},
+          {"max_orders_per_second", at.max_orders_per_second},
+          {"used", used ? nlohmann::ordered_json(*used) : nlohmann::ordered_json()}};
+}
+
 void print_json(const CoreSample& now) {
   nlohmann::ordered_json root;
   root["schema"] = "thintail-stat/1";
@@ -88,11 +103,29 @@ void print_json(const CoreSample& now) {
                                 {"time_ns", std::to_string(row.quote_ns)}});
     }
     if (row.has_position) {
-      root["positions"].push_back({{"instrument", row.name},
-                                   {"quantity", format_decimal_e9(row.quantity_e9)},
-                                   {"realised", format_money_e18(row.realised_e18)}});
+      root["positions"].push_back(
+          {{"instrument", row.name},
+           {"quantity", format_decimal_e9(row.quantity_e9)},
+           {"realised", format_money_e18(row.realised_e18)},
+           {"unrealised", row.unrealised_e18 ? nlohmann::ordered_json(format_money_e18(*row.unrealised_e18))
+                                             : nlohmann::ordered_json()}});
     }
+    if (row.risk) root["risk"]["limits"].push_back(json_of(row.name, *row.risk));
   }
+  const shm::GateRow& gate = now.gate;
+  root["risk"]["gate"] = {{"killed", (gate.flags & shm::kGateKilled) != 0},
+                          {"paused", (gate.flags & shm::kGatePaused) != 0},
+                          {"journal_lagging", (gate.flags & shm::kGateJournalLagging) != 0},
+                          {"flattening", (gate.flags & shm::kGateFlattening) != 0},
+                          {"intents", gate.intents},
+                          {"rejects", gate.rejects},
+                          {"last_rule", risk_rule_name(static_cast<RiskRule>(gate.last_rule))}};
+  root["models"] = nlohmann::ordered_json::array();
+  for (const ModelSample& model : now.models) {
+    root["models"].push_back({{"slot", model.slot}, {"version", model.version}, {"sha256", model.sha256}});
+    if (model.last) root["models"].back()["score"] = model.last->score;
+  }
+  root["observer"] = {{"lapped", now.observer.lapped}, {"missed", now.observer.missed}};
   for (const StageSample& stage : now.stages) {
     root["latency_ns"][stage.name] = {
         {"n", stage.count}, {"p50", stage.p50_ns}, {"p99", stage.p99_ns}, {"p999", stage.p999_ns}};
@@ -113,6 +146,7 @@ Result<ExitCode> stat(const StatArguments& arguments) {
       std::this_thread::sleep_for(step);
       waited += step;
       if (core.follow()) before = core.sample();
+      if (core.refusal()) return fail(*core.refusal());
     }
     CoreSample now = core.sample();
     if (arguments.json) {

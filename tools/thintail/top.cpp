@@ -27,7 +27,7 @@ struct TopArguments {
   bool once = false;
 };
 
-ExitCode print_page(const CoreWatch& core) {
+ExitCode print_page(CoreWatch& core) {
   const CoreSample earlier = core.sample();
   std::this_thread::sleep_for(std::chrono::milliseconds(500));  // long enough for rates
   FrameOptions options;
