@@ -11,6 +11,8 @@
 #include <exception>
 #include <optional>
 
+#include "bench/features/suite.hpp"
+#include "bench/inference/suite.hpp"
 #include "bench/spine/suite.hpp"
 #include "bench/transport/suite.hpp"
 
@@ -24,7 +26,7 @@ struct CommandLine {
   bool json = false;
 };
 
-std::vector<Suite> all_suites() { return {spine_suite(), transport_suite()}; }
+std::vector<Suite> all_suites() { return {spine_suite(), transport_suite(), features_suite(), inference_suite()}; }
 
 void add_options(CLI::App& app, CommandLine& line) {
   app.add_option("SUITE", line.suite, "Suite to run; none: they are listed");

@@ -24,6 +24,9 @@ constexpr std::array kBuiltInSources = {
     BuiltInSource{"dukascopy_", "dukascopy", "utc"},
     BuiltInSource{"truefx_", "truefx", "utc"},
     BuiltInSource{"histdata_", "histdata", "new-york"},
+    BuiltInSource{"binance_usdm_", "binance-usdm", "utc"},
+    BuiltInSource{"binance_spot_", "binance", "utc"},
+    BuiltInSource{"binance_", "binance", "utc"},
 };
 
 // Calls `use(word)` for each word of the name until it returns true.
@@ -62,6 +65,22 @@ const BuiltInSource* built_in(std::string_view name) {
 }
 
 }  // namespace
+
+Result<InstrumentId> named_instrument(const std::string& name, const std::string& path, InstrumentTable& instruments) {
+  if (const auto known = instruments.find(name)) return *known;
+  const std::size_t at = name.find('@');
+  if (at != std::string::npos) {
+    if (auto built_in = built_in_instrument(name.substr(0, at), name.substr(at + 1))) {
+      return instruments.add(std::move(*built_in));
+    }
+  }
+  return fail({.code = ErrorCode::instrument_unknown,
+               .doing = "opening a market data file",
+               .file = path,
+               .field = "instrument",
+               .expected = "a built-in SYMBOL@venue or one under [instruments]",
+               .found = printable(name)});
+}
 
 std::string_view file_name(std::string_view path) noexcept {
   return path.substr(path.find_last_of('/') + 1);  // npos + 1 is 0: the whole of a bare name

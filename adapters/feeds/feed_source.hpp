@@ -27,6 +27,9 @@ enum class RowClock : std::uint8_t { local, utc };
 // then in the built-in ones.
 Result<FeedSource> resolve_source(const std::string& path, const FileFeedOptions& options, RowClock row_clock);
 
+// The instrument of that name, added where it is unknown and built in. `path` is named in errors.
+Result<InstrumentId> named_instrument(const std::string& name, const std::string& path, InstrumentTable& instruments);
+
 std::string_view file_name(std::string_view path) noexcept;  // without folders
 
 // "20140502" as a whole word of the name, as local midnight; "10h", as the hour.

@@ -6,6 +6,7 @@
 #include <limits>
 #include <tuple>
 
+#include "adapters/feeds/binance_capture.hpp"
 #include "adapters/feeds/tick_file.hpp"
 #include "adapters/feeds/tick_reader.hpp"
 
@@ -23,26 +24,62 @@ struct MergeKey {
   friend auto operator<=>(const MergeKey&, const MergeKey&) = default;
 };
 
-// An open file and the ticks of it that are parsed and not yet handed out.
+// An open file and what of it is parsed and not yet handed out: ticks, or of a capture whole events.
 struct Lane {
-  MergeKey key;  // of the tick at `at`
+  MergeKey key;  // of the tick at `at`, or of the event at `event_at`
   std::unique_ptr<TickReader> reader;
   const Tick* at = nullptr;
   const Tick* end = nullptr;
   std::int64_t latency_ns = 0;
+  std::unique_ptr<BinanceCapture> capture;  // then `reader` is null
+  const Event* event_at = nullptr;
+  const Event* event_end = nullptr;
+
+  bool is_open() const noexcept { return reader != nullptr || capture != nullptr; }
+  bool is_used_up() const noexcept { return at == end && event_at == event_end; }
+  std::uint64_t consumed_bytes() const noexcept {
+    return reader ? reader->consumed_bytes() : capture->consumed_bytes();
+  }
+  const std::optional<Error>& error() const noexcept { return reader ? reader->error() : capture->error(); }
+  // The next batch; false at the end or after an error.
+  bool refill() {
+    if (reader) {
+      const std::span<const Tick> ticks = reader->next();
+      at = ticks.data();
+      end = at + ticks.size();
+    } else {
+      const std::span<const Event> events = capture->next();
+      event_at = events.data();
+      event_end = event_at + events.size();
+    }
+    return !is_used_up();
+  }
+  // REQUIRES: not is_used_up(). A capture has times of receipt of its own, which need no latency.
+  std::int64_t receive_ns() const noexcept { return reader ? at->venue_ns + latency_ns : event_at->time_ns; }
 };
+
+Result<Lane> open_lane_of(const TickFile& file, bool strict, FeedStats& stats) {
+  Lane lane;
+  lane.latency_ns = file.latency_ns;
+  if (file.format == TickFormat::binance_capture) {
+    TT_TRY(lane.capture, BinanceCapture::open(file, strict, stats));
+  } else {
+    TT_TRY(lane.reader, TickReader::open(file, strict, stats));
+  }
+  return lane;
+}
 
 bool comes_later(const Lane& a, const Lane& b) noexcept { return a.key > b.key; }
 
 // Receive time of a file's first tick; kForever where it holds none and need not (an hour without ticks).
 Result<std::int64_t> first_receive_ns(const TickFile& file) {
   FeedStats stats;
-  TT_TRY(const auto reader, TickReader::open(file, false, stats));
-  const std::span<const Tick> ticks = reader->next();
+  TT_TRY(Lane lane, open_lane_of(file, false, stats));
+  const bool has_any = lane.refill();
   // A tick before the row that shows the file to be something else is no tick. After any other error it is.
-  const bool is_other_format = reader->error() && reader->error()->code == ErrorCode::format_mismatch;
-  if (!ticks.empty() && !is_other_format) return ticks[0].venue_ns + file.latency_ns;
-  if (reader->error()) return fail(*reader->error());
+  const bool is_other_format = lane.error() && lane.error()->code == ErrorCode::format_mismatch;
+  if (has_any && !is_other_format) return lane.receive_ns();
+  if (lane.error()) return fail(*lane.error());
   if (file.is_empty) return kForever;
   if (stats.first_bad_row) {
     stats.first_bad_row->code = ErrorCode::format_mismatch;
@@ -77,6 +114,11 @@ struct FileFeed::Impl {
           return true;
         }
       }
+      if (current.event_at != current.event_end && current.event_at->time_ns < limit_ns) {
+        out = *current.event_at++;
+        out.time_ns = last_ns = std::max(last_ns, out.time_ns);
+        return true;
+      }
       if (!advance()) return false;
     }
   }
@@ -84,7 +126,7 @@ struct FileFeed::Impl {
   // Makes the file with the earliest tick the current one and finds how far it may go. False at the end or
   // after an error.
   bool advance() {
-    if (current.reader && !put_back(std::move(current))) return false;
+    if (current.is_open() && !put_back(std::move(current))) return false;
     current = {};
     // A file is opened once its first tick is due, that is when no open file has an earlier one.
     while (!pending.empty() && (waiting.empty() || pending.back() < waiting.front().key)) {
@@ -109,25 +151,20 @@ struct FileFeed::Impl {
 
   bool open_lane(const MergeKey& key) {
     const TickFile& file = files[key.file];
-    auto reader = TickReader::open(file, strict, stats);
-    if (!reader) return stop(std::move(reader).error());
-    Lane lane{.key = key, .reader = std::move(*reader), .latency_ns = file.latency_ns};
-    return put_back(std::move(lane));
+    auto lane = open_lane_of(file, strict, stats);
+    if (!lane) return stop(std::move(lane).error());
+    lane->key = key;
+    return put_back(std::move(*lane));
   }
 
   // Back into the heap under its next tick's key; closed at its end.
   bool put_back(Lane lane) {
-    if (lane.at == lane.end) {
-      const std::span<const Tick> batch = lane.reader->next();
-      if (batch.empty()) {
-        if (lane.reader->error()) return stop(*lane.reader->error());
-        closed_bytes += files[lane.key.file].size_bytes;
-        return true;
-      }
-      lane.at = batch.data();
-      lane.end = lane.at + batch.size();
+    if (lane.is_used_up() && !lane.refill()) {
+      if (lane.error()) return stop(*lane.error());
+      closed_bytes += files[lane.key.file].size_bytes;
+      return true;
     }
-    lane.key.receive_ns = lane.at->venue_ns + lane.latency_ns;
+    lane.key.receive_ns = lane.receive_ns();
     waiting.push_back(std::move(lane));
     std::ranges::push_heap(waiting, comes_later);
     return true;
@@ -171,11 +208,17 @@ bool FileFeed::poll(Event& out) noexcept { return impl_->poll(out); }
 const std::optional<Error>& FileFeed::error() const noexcept { return impl_->error; }
 const FeedStats& FileFeed::stats() const noexcept { return impl_->stats; }
 
+FeedContents FileFeed::contents() const noexcept {
+  FeedContents all{.sizes = true, .trades = true, .depth = true};
+  for (const TickFile& file : impl_->files) all = all & contents_of(file.format);
+  return all;
+}
+
 double FileFeed::progress() const noexcept {
   if (impl_->size_bytes == 0) return 1.0;
   std::uint64_t consumed = impl_->closed_bytes;
-  if (impl_->current.reader) consumed += impl_->current.reader->consumed_bytes();
-  for (const Lane& lane : impl_->waiting) consumed += lane.reader->consumed_bytes();
+  if (impl_->current.is_open()) consumed += impl_->current.consumed_bytes();
+  for (const Lane& lane : impl_->waiting) consumed += lane.consumed_bytes();
   return static_cast<double>(consumed) / static_cast<double>(impl_->size_bytes);
 }
 
@@ -185,6 +228,7 @@ Result<TimeSpan> scan_span(const std::vector<std::string>& paths, const FileFeed
   TimeSpan span;
   Event event;
   while (feed.poll(event)) {
+    if (event.type != EventType::tick) continue;
     if (span.ticks++ == 0) span.first_ns = event.time_ns;
     span.last_ns = event.time_ns;
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// FileFeed: ticks of one or many recorded files as one stream in receive-time order. An EventSource.
+// FileFeed: what one or many recorded files hold as one stream in receive-time order: ticks, of captures trades and book events
+// too. An EventSource.
 //   path       warm: poll() hands out events that were parsed a batch at a time
 //   threads    one
 //   invariant  ordered by receive time, ties by instrument then by the order the files were named; time_ns
@@ -17,13 +18,14 @@
 
 #include "core/base/error.hpp"
 #include "core/config/settings.hpp"
+#include "core/event/feed_contents.hpp"
 #include "core/event/payloads.hpp"
 #include "core/instrument/instrument_table.hpp"
 
 namespace thintail {
 
 struct FormatInfo {
-  std::string_view name;  // "lean", "dukascopy-bi5", "dukascopy-json", "truefx", "histdata-tick"
+  std::string_view name;  // "lean", "dukascopy-bi5", "dukascopy-json", "truefx", "histdata-tick", "binance-capture"
   std::string_view description;  // one line, for --help
 };
 
@@ -40,13 +42,16 @@ struct FileFeedOptions {
 
 // Counted, never silent. Rows are parsed a batch ahead of poll(), and counted when parsed.
 struct FeedStats {
-  std::uint64_t rows = 0;  // ticks + bad_rows
+  std::uint64_t rows = 0;  // the sum of the next five
   std::uint64_t ticks = 0;
+  std::uint64_t trades = 0;
+  std::uint64_t book_updates = 0;
+  std::uint64_t book_snapshots = 0;
   std::uint64_t bad_rows = 0;
   std::uint64_t crossed = 0;  // ask < bid
   std::uint64_t locked = 0;  // ask == bid
-  std::uint64_t backwards = 0;  // venue time before the previous row's of the file
-  std::uint64_t same_time = 0;  // venue time of the previous row
+  std::uint64_t backwards = 0;  // venue time (of captures: receive time) before the previous row's of the file
+  std::uint64_t same_time = 0;  // that of the previous row
   std::optional<Error> first_bad_row;  // an example for the report
 };
 
@@ -60,7 +65,7 @@ class FileFeed {
   ~FileFeed();
   FileFeed(FileFeed&&) noexcept;
 
-  // Next Tick event: time_ns, instrument, flags (kFlagSimulated), payload set; sequence 0. False at the end
+  // Next Tick, Trade or Book event: time_ns, instrument, flags, payload set; sequence 0. False at the end
   // or after an error.
   bool poll(Event& out) noexcept;
   // Why poll() returned false before the end (truncated or damaged file, strict violation); empty at a clean
@@ -68,6 +73,7 @@ class FileFeed {
   const std::optional<Error>& error() const noexcept;
   const FeedStats& stats() const noexcept;  // sum over files
   double progress() const noexcept;  // 0..1, by compressed bytes consumed
+  FeedContents contents() const noexcept;  // of every file
 
  private:
   struct Impl;

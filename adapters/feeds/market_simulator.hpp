@@ -13,6 +13,7 @@
 
 #include "core/base/error.hpp"
 #include "core/config/settings.hpp"
+#include "core/event/feed_contents.hpp"
 #include "core/event/payloads.hpp"
 #include "core/instrument/instrument_table.hpp"
 
@@ -32,6 +33,7 @@ class MarketSimulator {
   // Next Tick event in time order; false once duration_s is over (never, when it is 0).
   bool poll(Event& out) noexcept;
   double progress() const noexcept;  // 0..1; 0 where there is no end
+  static constexpr FeedContents contents() noexcept { return {.sizes = true}; }
 
  private:
   struct Impl;

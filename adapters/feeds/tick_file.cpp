@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "adapters/feeds/binance_capture.hpp"
 #include "adapters/feeds/dukascopy_bi5.hpp"
 #include "adapters/feeds/dukascopy_json.hpp"
 #include "adapters/feeds/feed_source.hpp"
@@ -24,6 +25,8 @@ constexpr std::array kFormats = {
     FormatInfo{"dukascopy-json", "Dukascopy delta JSON: times, asks, bids as differences"},
     FormatInfo{"truefx", "TrueFX CSV with the header timestamp,bid,ask; times with their own UTC offset"},
     FormatInfo{"histdata-tick", "HistData tick CSV: YYYYMMDD HHMMSSmmm,bid,ask,volume"},
+    FormatInfo{"binance-capture",
+               "Binance websocket capture: receive time in ns, a space, the JSON message; quotes, trades and depth"},
 };
 
 constexpr std::int64_t kNsPerHour = 3'600 * kNsPerSecond;
@@ -59,23 +62,12 @@ Result<TickFormat> format_by_content(std::string_view head, const std::string& p
   Tick tick{};
   RowFault fault;
   if (line.text.starts_with('{')) return TickFormat::dukascopy_json;
+  if (starts_like_binance_capture(line.text)) return TickFormat::binance_capture;
   if (line.text == kTrueFxHeader) return TickFormat::truefx;
   if (starts_like_histdata(line.text)) return TickFormat::histdata_tick;
   if (LeanParser(0).parse_line(line.text, tick, fault)) return TickFormat::lean;
   return fail(error_of(ErrorCode::format_unknown, path, "first line", "a row of " + format_names(),
                        fmt::format("\"{}\"", printable(line.text))));
-}
-
-Result<InstrumentId> instrument_id(const std::string& name, const std::string& path, InstrumentTable& instruments) {
-  if (const auto known = instruments.find(name)) return *known;
-  const std::size_t at = name.find('@');
-  if (at != std::string::npos) {
-    if (auto built_in = built_in_instrument(name.substr(0, at), name.substr(at + 1))) {
-      return instruments.add(std::move(*built_in));
-    }
-  }
-  return fail(error_of(ErrorCode::instrument_unknown, path, "instrument",
-                       "a built-in SYMBOL@venue or one under [instruments]", printable(name)));
 }
 
 // Date, hour and point size, where the rows leave them out.
@@ -117,6 +109,18 @@ std::span<const FormatInfo> feed_formats() noexcept { return kFormats; }
 
 std::string_view format_name(TickFormat format) noexcept { return kFormats[static_cast<std::size_t>(format)].name; }
 
+FeedContents contents_of(TickFormat format) noexcept {
+  switch (format) {
+    case TickFormat::lean:
+    case TickFormat::truefx:
+    case TickFormat::histdata_tick: break;
+    case TickFormat::dukascopy_bi5:
+    case TickFormat::dukascopy_json: return {.sizes = true};
+    case TickFormat::binance_capture: return {.sizes = true, .trades = true, .depth = true};
+  }
+  return {};
+}
+
 Result<TickFile> identify_tick_file(const std::string& path, const FileFeedOptions& options,
                                     InstrumentTable& instruments) {
   TickFile file;
@@ -134,12 +138,14 @@ Result<TickFile> identify_tick_file(const std::string& path, const FileFeedOptio
   TT_TRY(file.format, options.format.empty() ? format_by_content(head, path) : format_by_name(options.format, path));
   file.is_empty = head.empty() && file.format == TickFormat::dukascopy_bi5;
 
-  const bool is_utc = file.format == TickFormat::truefx || file.format == TickFormat::dukascopy_json;
+  const bool is_utc = file.format == TickFormat::truefx || file.format == TickFormat::dukascopy_json ||
+                      file.format == TickFormat::binance_capture;
   TT_TRY(const FeedSource source, resolve_source(path, options, is_utc ? RowClock::utc : RowClock::local));
   TT_TRY(file.clock, ClockProfile::find(is_utc ? "utc" : source.clock));
   file.latency_ns = source.latency_ns;
   TT_TRY_VOID(complete_from_name(file, source.instrument));
-  TT_TRY(file.instrument, instrument_id(source.instrument, path, instruments));
+  TT_TRY(file.instrument, named_instrument(source.instrument, path, instruments));
+  file.symbol = instruments[file.instrument].symbol;
   return file;
 }
 
@@ -155,6 +161,9 @@ Result<std::unique_ptr<RowReader>> open_rows(const TickFile& file) {
       parser = std::make_unique<DukascopyBi5Parser>(file.base_ns, file.point_e9);
       if (!file.is_empty) bytes = decompress(std::move(bytes), Compression::lzma_alone, file.path);
       break;
+    case TickFormat::binance_capture:
+      return fail(error_of(ErrorCode::format_mismatch, file.path, "format", "rows of ticks alone",
+                           std::string(format_name(file.format))));
   }
   return stream_rows(std::move(bytes), std::move(parser), file.path);
 }

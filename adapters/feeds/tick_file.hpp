@@ -13,7 +13,7 @@
 
 namespace thintail {
 
-enum class TickFormat : std::uint8_t { lean, dukascopy_bi5, dukascopy_json, truefx, histdata_tick };
+enum class TickFormat : std::uint8_t { lean, dukascopy_bi5, dukascopy_json, truefx, histdata_tick, binance_capture };
 
 struct TickFile {
   std::string path;
@@ -24,17 +24,19 @@ struct TickFile {
   std::int64_t point_e9 = 0;  // of dukascopy_bi5
   ClockProfile clock;
   InstrumentId instrument = 0;
+  std::string symbol;  // of the instrument: what rows that name theirs must name
   std::int64_t latency_ns = 0;
   std::uint64_t size_bytes = 0;
 };
 
 std::string_view format_name(TickFormat format) noexcept;
+FeedContents contents_of(TickFormat format) noexcept;
 
 // Looks at name, configuration and first bytes. Adds the instrument where it is unknown and built in.
 Result<TickFile> identify_tick_file(const std::string& path, const FileFeedOptions& options,
                                     InstrumentTable& instruments);
 
-// Rows from the start of the file, in its local time.
+// Rows from the start of the file, in its local time. REQUIRES: a format of ticks alone: a capture holds more (binance_capture.hpp).
 Result<std::unique_ptr<RowReader>> open_rows(const TickFile& file);
 
 }  // namespace thintail

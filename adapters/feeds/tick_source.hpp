@@ -39,6 +39,9 @@ class TickSource {
   double progress() const noexcept {
     return std::visit([](const auto& source) { return source.progress(); }, source_);
   }
+  FeedContents contents() const noexcept {
+    return std::visit([](const auto& source) { return source.contents(); }, source_);
+  }
   // Why poll() returned false before the end; empty at a clean end.
   std::optional<Error> error() const;
 

@@ -9,6 +9,7 @@
 #include <iterator>
 #include <thread>
 
+#include "bench/harness/market_data.hpp"
 #include "bench/harness/scratch.hpp"
 #include "core/config/demo_settings.hpp"
 #include "core/thread/float_mode.hpp"
@@ -23,19 +24,6 @@ namespace fs = std::filesystem;
 constexpr std::int64_t kWarmUpNs = 3LL * 3'600 * 1'000'000'000;
 constexpr std::size_t kTrainRowsMax = 60'000;
 constexpr std::size_t kTrainRowsQuick = 5'000;  // with --iterations, whose figures mean nothing
-
-// $THINTAIL_DATA, else shared/data beside the checkout, which the program finds from its own place in
-// build/<preset>/bin.
-fs::path data_folder() {
-  if (const char* named = std::getenv("THINTAIL_DATA"); named != nullptr && *named != '\0') return named;
-  std::error_code fault;
-  for (const fs::path& start : {fs::current_path(fault), fs::read_symlink("/proc/self/exe", fault)}) {
-    for (fs::path folder = start; folder.has_relative_path(); folder = folder.parent_path()) {
-      if (fs::is_directory(folder / "shared" / "data", fault)) return folder / "shared" / "data";
-    }
-  }
-  return {};
-}
 
 Settings settings_for(StrategyKind kind) {
   Settings settings = demo_settings();

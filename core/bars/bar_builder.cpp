@@ -33,6 +33,8 @@ bool bar_period_from_name(std::string_view name, BarPeriod& out) noexcept {
   return false;
 }
 
+std::int64_t bar_period_seconds(BarPeriod period) noexcept { return kPeriodSeconds[static_cast<std::size_t>(period)]; }
+
 std::int64_t period_end_ns(BarPeriod period, std::int64_t time_ns, const Zone& fx_day) noexcept {
   const std::int64_t seconds = kPeriodSeconds[static_cast<std::size_t>(period)];
   const std::int64_t utc_s = floor_to(time_ns, kSecondNs) / kSecondNs;
@@ -48,14 +50,27 @@ void BarBuilder::open_minute(std::int64_t bid_e9, std::int64_t ask_e9, std::int6
   Forming& minute = forming_[0];
   minute = {period_end_ns(BarPeriod::m1, time_ns, *zone_),
             1,
+            0,
             {bid_e9, bid_e9, bid_e9, bid_e9},
             {ask_e9, ask_e9, ask_e9, ask_e9}};
-  for (std::size_t i = 1; i < kBarPeriodCount; ++i) {
-    if (forming_[i].end_ns < minute.end_ns) {
-      forming_[i] = {period_end_ns(static_cast<BarPeriod>(i), time_ns, *zone_), 0, {}, {}};
+  open_longer(time_ns);
+  next_close_ns_ = std::min(next_close_ns_, minute.end_ns);
+}
+
+void BarBuilder::open_longer(std::int64_t time_ns) noexcept {
+  for (std::size_t i = base_ + 1u; i < kBarPeriodCount; ++i) {
+    if (forming_[i].end_ns < forming_[base_].end_ns) {
+      forming_[i] = {period_end_ns(static_cast<BarPeriod>(i), time_ns, *zone_), 0, 0, {}, {}};
     }
   }
-  next_close_ns_ = std::min(next_close_ns_, minute.end_ns);
+}
+
+void BarBuilder::add_bar(const ClosedBar& bar) noexcept {
+  const std::int64_t end_ns = bar.end_s * kSecondNs;
+  forming_[base_] = {end_ns, std::max(bar.ticks, 1u), 0, bar.bid, bar.ask};
+  // Its last second lies in the same longer periods as every other one of it.
+  open_longer(end_ns - kSecondNs);
+  next_close_ns_ = std::min(next_close_ns_, end_ns);
 }
 
 void BarBuilder::fold(Forming& longer, const Forming& minute) noexcept {
@@ -83,8 +98,8 @@ bool BarBuilder::take_due(std::int64_t time_ns, ClosedBar& out) noexcept {
     return false;
   }
   Forming& bar = forming_[due];
-  if (due == 0) {
-    for (std::size_t i = 1; i < kBarPeriodCount; ++i) fold(forming_[i], bar);
+  if (due == base_) {
+    for (std::size_t i = base_ + 1u; i < kBarPeriodCount; ++i) fold(forming_[i], bar);
   }
   out = {static_cast<BarPeriod>(due), static_cast<std::uint32_t>(bar.end_ns / kSecondNs), bar.ticks, bar.bid, bar.ask};
   last_closed_ns_ = std::max(last_closed_ns_, bar.end_ns);
@@ -94,8 +109,16 @@ bool BarBuilder::take_due(std::int64_t time_ns, ClosedBar& out) noexcept {
 
 ClosedBar BarBuilder::forming(BarPeriod period) const noexcept {
   Forming bar = forming_[static_cast<std::size_t>(period)];
-  if (period != BarPeriod::m1 && forming_[0].ticks != 0) fold(bar, forming_[0]);
+  if (static_cast<std::size_t>(period) > base_ && forming_[base_].ticks != 0) fold(bar, forming_[base_]);
   return {period, static_cast<std::uint32_t>(bar.end_ns / kSecondNs), bar.ticks, bar.bid, bar.ask};
+}
+
+BarBuilder::State BarBuilder::snapshot() const noexcept { return {next_close_ns_, last_closed_ns_, forming_}; }
+
+void BarBuilder::restore(const State& state) noexcept {
+  next_close_ns_ = state.next_close_ns;
+  last_closed_ns_ = state.last_closed_ns;
+  forming_ = state.forming;
 }
 
 }  // namespace thintail

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// BarBuilder: bid and ask bars of one instrument on every period at once, from its ticks.
-//   path       hot (add, next_close_ns), warm (close_until: once a minute)
+// BarBuilder: bid and ask bars of one instrument on every period at once, from its ticks or from bars of one period.
+//   path       hot (add, next_close_ns), warm (close_until: once a minute; add_bar)
 //   invariant  a bar is [start, end): a tick at exactly `end` belongs to the next one. Closed bars never reopen;
 //              a late tick goes to the forming bar. Empty periods make no bar.
 //   source     CONTRACTS "Time". M1..H1 are aligned to UTC; H4 and D1 to 17:00 New York, the FX day.
 //
 // A tick touches only the forming M1 bar; each closing M1 bar is merged into the longer ones, whose boundaries all lie
-// on minutes. So seven periods cost a tick no more than one.
+// on minutes. So seven periods cost a tick no more than one. Bars of a file enter where such a minute would: resampling is
+// the same code.
 #pragma once
 
 #include <array>
@@ -42,8 +43,13 @@ struct ClosedBar {
 
 class BarBuilder {
  public:
-  // `fx_day` is the zone whose 17:00 starts H4 and D1 periods; it must outlive the builder.
-  explicit BarBuilder(const Zone& fx_day) noexcept : zone_(&fx_day) {}
+  // Everything but zone and base, for snapshots: trivially copyable and without padding.
+  struct State;
+
+  // `fx_day` is the zone whose 17:00 starts H4 and D1 periods; it must outlive the builder. `base` is the shortest period:
+  // that of the bars which come by add_bar(). Ticks need M1.
+  explicit BarBuilder(const Zone& fx_day, BarPeriod base = BarPeriod::m1) noexcept
+      : base_(static_cast<std::uint8_t>(base)), zone_(&fx_day) {}
 
   // The earliest end of a forming bar, or the far future when none forms: nothing can close before it.
   TT_HOT std::int64_t next_close_ns() const noexcept { return next_close_ns_; }
@@ -66,13 +72,23 @@ class BarBuilder {
     ++minute.ticks;
   }
 
+  // Takes a whole bar of the base period, as if its ticks had come one by one; close_until(its end) then closes it. A bar
+  // without a tick count counts as one tick. REQUIRES: its end is a boundary of the base period; close_until(its start)
+  // came before, and nothing was added since.
+  void add_bar(const ClosedBar& bar) noexcept;
+
   // The forming bar with what the forming minute adds to it; ticks == 0 when none forms.
   ClosedBar forming(BarPeriod period) const noexcept;
+
+  State snapshot() const noexcept;
+  // REQUIRES: of a builder with the same zone and base.
+  void restore(const State& state) noexcept;
 
  private:
   struct Forming {
     std::int64_t end_ns = 0;
     std::uint32_t ticks = 0;
+    std::uint32_t reserved = 0;  // no padding: snapshots are compared byte by byte
     Ohlc bid{}, ask{};
   };
   static constexpr std::int64_t kFarFuture = std::numeric_limits<std::int64_t>::max();
@@ -84,6 +100,8 @@ class BarBuilder {
   }
 
   void open_minute(std::int64_t bid_e9, std::int64_t ask_e9, std::int64_t venue_ns) noexcept;
+  // Begins a bar of every longer period that has none at `time_ns`, which lies in the base bar that was just begun.
+  void open_longer(std::int64_t time_ns) noexcept;
   // Adds a minute to a longer period's forming bar.
   static void fold(Forming& longer, const Forming& minute) noexcept;
   // Moves the forming bar with the earliest end (shortest period first among equals) into `out`.
@@ -98,8 +116,18 @@ class BarBuilder {
   std::int64_t next_close_ns_ = kFarFuture;
   std::int64_t last_closed_ns_ = std::numeric_limits<std::int64_t>::min();
   std::array<Forming, kBarPeriodCount> forming_;
+  std::uint8_t base_;  // index of the shortest period
   const Zone* zone_;
 };
+
+struct BarBuilder::State {
+  std::int64_t next_close_ns;
+  std::int64_t last_closed_ns;
+  std::array<Forming, kBarPeriodCount> forming;
+};
+
+// Its length; that of H4 and D1 where no clocks change.
+std::int64_t bar_period_seconds(BarPeriod period) noexcept;
 
 // End of the period that holds `time_ns`, in UTC ns.
 std::int64_t period_end_ns(BarPeriod period, std::int64_t time_ns, const Zone& fx_day) noexcept;

@@ -41,6 +41,7 @@ enum class ErrorCode : std::uint16_t {
   name_undatable = 213,
   file_unwritable = 214,
   no_ticks = 215,
+  bars_undeclared = 216,
   // 03xx shared memory
   shm_too_small = 301,
   shm_held = 302,
@@ -59,6 +60,9 @@ enum class ErrorCode : std::uint16_t {
   model_sidecar = 407,
   training_failed = 408,
   feature_unknown = 412,
+  feature_set_invalid = 413,
+  feature_needs = 414,
+  feature_state = 415,
   // 05xx journal and replay
   journal_format = 501,
   journal_corrupt = 502,

@@ -161,6 +161,16 @@ Section simulator_section() {
           }};
 }
 
+Section features_section() {
+  const KeysOf key(&Settings::features);
+  return {.path = {"features"},
+          .doc = "What models see of the market.",
+          .decides = true,
+          .keys = {key("set", &FeaturesSettings::set,
+                       text("a name, a path, or nothing", [](std::string_view path) { return path.size() < 4096; }),
+                       "A built-in feature set or a set's TOML file (see docs/features.md); empty: the model's.")}};
+}
+
 Section model_section() {
   const KeysOf key(&Settings::model);
   return {.path = {"model"},
@@ -390,7 +400,7 @@ std::vector<std::string> Section::path_of(const std::string& row, const Key* key
 
 std::span<const Section> schema() {
   static const std::vector<Section> kSections = {core_section(),      shm_section(),         feed_section(),
-                                                 simulator_section(), model_section(),       strategy_section(),
+                                                 simulator_section(), features_section(), model_section(),       strategy_section(),
                                                  quantity_section(),  venue_section(),       journal_section(),
                                                  sources_section(),   instruments_section(), risk_section()};
   return kSections;

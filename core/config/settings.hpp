@@ -59,6 +59,10 @@ struct SimulatorSettings {
   double ticks_per_second = 8.0;        // mean rate of each instrument in the calm regime
 };
 
+struct FeaturesSettings {
+  std::string set;  // a built-in set's name or the path of a set's TOML file; empty: the one that the model names
+};
+
 struct ModelSettings {
   std::string path;  // XGBoost JSON with MODEL.features.toml beside it; empty: none
 };
@@ -96,6 +100,7 @@ struct Settings {
   ShmSettings shm = {};
   FeedSettings feed = {};
   SimulatorSettings simulator = {};
+  FeaturesSettings features = {};
   ModelSettings model = {};
   StrategySettings strategy = {};
   VenueSettings venue = {};

@@ -64,6 +64,7 @@ void visit(const Book& p, V& v) {
   v("size", Real{}, p.size);
   v("side", Choice{kSides}, p.side);
   v("reserved", Reserved{}, p.reserved);
+  v("previous_sequence", Number{}, p.previous_sequence);
 }
 
 template <class V>

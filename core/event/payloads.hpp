@@ -33,14 +33,22 @@ struct Trade {
   std::array<std::uint8_t, 11> reserved;
 };
 
+// One level of an order book. What a venue sends at once (an update, or with kFlagSnapshot the whole book) is a run of Book
+// events of one instrument with one source_sequence, of which all but the last carry kFlagMore: only then is the book whole
+// again. Events of other instruments may stand between them. A run without a level is one event with side none.
+//
+// An update follows on whatever the book has when previous_sequence is at most the book's own sequence; beyond it, updates
+// were lost, and the book is unknown until the next snapshot (core/book/order_book.hpp). A venue that counts updates one by
+// one has previous_sequence = source_sequence - 1; of a snapshot it is 0.
 struct Book {
   static constexpr EventType kType = EventType::book;
   std::int64_t price_e9;
   std::int64_t venue_ns;
-  std::uint64_t source_sequence;
-  float size;  // 0 removes the level
-  Side side;
-  std::array<std::uint8_t, 11> reserved;
+  std::uint64_t source_sequence;  // of the whole update
+  float size;                     // all that rests at the price from now on; 0 removes the level
+  Side side;                      // buy: a bid; sell: an ask
+  std::array<std::uint8_t, 3> reserved;
+  std::uint64_t previous_sequence;
 };
 
 enum class QuoteSide : std::uint8_t { bid = 0, ask = 1, mid = 2 };

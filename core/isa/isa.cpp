@@ -40,6 +40,8 @@ Isa best_isa() noexcept {
   return Isa::scalar;
 }
 
+bool byte_permute_available() noexcept { return isa_available(Isa::avx512) && __builtin_cpu_supports("avx512vbmi"); }
+
 Result<Isa> isa_from_name(std::string_view name) {
   if (name == "auto") return best_isa();
   for (const Isa isa : kAll) {

@@ -14,6 +14,8 @@ enum class Isa : std::uint8_t { scalar = 0, avx2 = 1, avx512 = 2 };
 std::string_view isa_name(Isa isa) noexcept;
 bool isa_available(Isa isa) noexcept;  // CPU and operating system both support it
 Isa best_isa() noexcept;
+// Beyond what Isa::avx512 asks for: byte permutes of whole registers (VBMI), which the first CPUs with AVX-512 lack.
+bool byte_permute_available() noexcept;
 // "auto" gives best_isa(); a known but unavailable one is ErrorCode::isa_unavailable.
 Result<Isa> isa_from_name(std::string_view name);
 

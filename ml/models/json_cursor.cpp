@@ -24,20 +24,12 @@ void JsonCursor::fail(ErrorCode code, std::string expected, std::string found) {
   if (failed()) return;
   const std::string_view before = text_.substr(0, at_);
   const std::size_t line_start = before.rfind('\n') + 1;  // npos + 1 == 0: the first line
-  std::string field;
-  for (const PathPart& part : path_) {
-    if (part.is_index) {
-      field += fmt::format("[{}]", part.index);
-    } else {
-      field += fmt::format("{}{}", field.empty() ? "" : ".", printable(part.key, 40));
-    }
-  }
   error_ = Error{.code = code,
                  .doing = std::string(doing_),
                  .file = std::string(file_),
                  .line = static_cast<std::uint64_t>(std::ranges::count(before, '\n')) + 1,
                  .column = at_ - line_start + 1,
-                 .field = std::move(field),
+                 .field = path_.text(),
                  .expected = std::move(expected),
                  .found = std::move(found)};
 }

@@ -12,9 +12,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "core/base/error.hpp"
+#include "ml/models/key_path.hpp"
 
 namespace thintail {
 
@@ -35,13 +35,16 @@ class JsonCursor {
   template <class OnMember>
   void object(OnMember&& on_member) {
     if (!enter('{', "an object")) return;
+    KeysOnce keys;
     while (more('}')) {
       const std::string_view key = string();
       expect(':');
       if (failed()) return;
-      path_.push_back({key, 0, false});
+      path_.enter(key);
+      if (!keys.insert(key)) return fail(ErrorCode::model_syntax, "every key once, and not too many", "it again");
       on_member(key);
-      leave_path();
+      if (failed()) return;
+      path_.leave();
     }
   }
 
@@ -50,9 +53,10 @@ class JsonCursor {
   void array(OnElement&& on_element) {
     if (!enter('[', "an array")) return;
     for (std::size_t index = 0; more(']'); ++index) {
-      path_.push_back({{}, index, true});
+      path_.enter(index);
       on_element(index);
-      leave_path();
+      if (failed()) return;
+      path_.leave();
     }
   }
 
@@ -65,18 +69,9 @@ class JsonCursor {
   void end();  // nothing but white space may follow
 
  private:
-  struct PathPart {
-    std::string_view key;
-    std::size_t index;
-    bool is_index;
-  };
-
   bool enter(char bracket, const char* expected);
   // True when another member or element follows; takes the comma before it, or the closing bracket.
   bool more(char closing);
-  void leave_path() {
-    if (!failed()) path_.pop_back();
-  }
   void expect(char byte);
   void skip_space() noexcept;
   std::string_view number_token() noexcept;
@@ -90,7 +85,7 @@ class JsonCursor {
   std::size_t at_ = 0;
   std::size_t depth_ = 0;
   bool first_ = false;  // no member or element of the innermost container was read yet
-  std::vector<PathPart> path_;
+  KeyPath path_;
   std::optional<Error> error_;
 };
 

@@ -3,6 +3,7 @@
 //   path  cold
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <utility>
+#include <vector>
 
 #define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
@@ -182,7 +184,7 @@ std::string toml_quoted(std::string_view text) {
 
 // The set that is in force must be the one trained on: same name, same definitions, same width.
 Result<void> check_features(const LoadedModel& model) {
-  TT_TRY(const FeatureSet* set, FeatureSet::find(model.sidecar.feature_set));
+  const FeatureSet* const set = model.features;
   const auto refuse = [&](std::string field, std::string expected, std::string found) {
     return fail({.code = ErrorCode::model_feature_mismatch,
                  .doing = "checking a model's features",
@@ -191,15 +193,41 @@ Result<void> check_features(const LoadedModel& model) {
                  .expected = std::move(expected),
                  .found = std::move(found)});
   };
+  if (set->name() != model.sidecar.feature_set) {
+    return refuse("feature_set", fmt::format("{}, the set in force", set->name()),
+                  fmt::format("{} at training", printable(model.sidecar.feature_set)));
+  }
   if (set->hash() != model.sidecar.feature_hash) {
     return refuse("feature_hash", fmt::format("{} of set {} in this program", to_hex(set->hash()), set->name()),
                   fmt::format("{} at training", to_hex(model.sidecar.feature_hash)));
+  }
+  if (model.trees.output_count() != 1) {
+    return fail({.code = ErrorCode::model_unsupported,
+                 .doing = "checking a model's outputs",
+                 .file = model.path,
+                 .field = "num_class",
+                 .expected = "one output, the score",
+                 .found = std::to_string(model.trees.output_count())});
   }
   if (set->lanes().size() != model.trees.feature_count()) {
     return refuse("num_feature", fmt::format("{} lanes of set {}", set->lanes().size(), set->name()),
                   fmt::format("{} in the model", model.trees.feature_count()));
   }
   return {};
+}
+
+// A sidecar names its set but does not say where it lies: a path in it would let a model choose a file to read.
+Result<const FeatureSet*> set_of(const ModelSidecar& sidecar, const std::string& sidecar_file) {
+  if (const FeatureSet* set = FeatureSet::built_in(sidecar.feature_set)) return set;
+  std::vector<std::string_view> known;
+  for (const FeatureSet* set : FeatureSet::all()) known.push_back(set->name());
+  return fail({.code = ErrorCode::feature_unknown,
+               .doing = "finding the feature set that a model was trained on",
+               .file = sidecar_file,
+               .field = "feature_set",
+               .expected = fmt::format("a built-in one ({}), or the set's TOML file as features.set",
+                                       fmt::join(known, ", ")),
+               .found = printable(sidecar.feature_set)});
 }
 
 }  // namespace
@@ -216,7 +244,7 @@ Result<std::string> sidecar_path(const std::string& model_path) {
   return model_path.substr(0, model_path.size() - kSuffix.size()) + ".features.toml";
 }
 
-Result<LoadedModel> load_model(const std::string& path) {
+Result<LoadedModel> load_model(const std::string& path, const FeatureSet* features) {
   TT_TRY(const std::string sidecar_file, sidecar_path(path));
   TT_TRY(const std::string json, read_file(path, "reading a model", kModelBytesMax, ErrorCode::model_missing));
   TT_TRY(ModelSidecar sidecar, read_sidecar(sidecar_file));
@@ -230,7 +258,10 @@ Result<LoadedModel> load_model(const std::string& path) {
                  .found = to_hex(found)});
   }
   TT_TRY(TreeEnsemble trees, TreeEnsemble::from_xgboost_json(json, path));
-  LoadedModel model{.trees = std::move(trees), .sidecar = std::move(sidecar), .path = path};
+  LoadedModel model{.trees = std::move(trees), .sidecar = std::move(sidecar), .path = path, .features = features};
+  if (features == nullptr) {
+    TT_TRY(model.features, set_of(model.sidecar, sidecar_file));
+  }
   TT_TRY_VOID(check_features(model));
   return model;
 }

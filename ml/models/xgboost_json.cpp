@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reader of XGBoost models saved as JSON, 1.x to 3.x: single-output gbtree models of numeric features.
+// Reader of XGBoost models saved as JSON or UBJ, 1.x to 3.x: gbtree and dart models of numeric features.
 //   path    cold
 //   source  shared/MODEL_FORMATS.md section 1: keys, the decision rule, and how base_score becomes a margin
 #include <fmt/format.h>
@@ -13,6 +13,7 @@
 #include "ml/models/decision_trees.hpp"
 #include "ml/models/json_cursor.hpp"
 #include "ml/models/number_text.hpp"
+#include "ml/models/ubj_cursor.hpp"
 
 namespace thintail {
 
@@ -28,6 +29,8 @@ constexpr std::array kObjectives = std::to_array<std::pair<std::string_view, Lin
     {"binary:logistic", Link::logit},
     {"binary:logitraw", Link::identity},
     {"count:poisson", Link::log},
+    {"multi:softmax", Link::identity},
+    {"multi:softprob", Link::identity},
     {"rank:map", Link::identity},
     {"rank:ndcg", Link::identity},
     {"rank:pairwise", Link::identity},
@@ -48,9 +51,11 @@ constexpr float kProbabilityMax = 1 - 1e-6F;
 // Release 1.0 took base_score of binary:logitraw for a probability; 1.7 and later take it for the margin itself.
 constexpr std::array<std::int32_t, 2> kLogitrawIsMargin = {1, 7};
 
+// Cursor: JsonCursor or UbjCursor.
+template <class Cursor>
 class XgboostReader {
  public:
-  XgboostReader(std::string_view json, std::string_view file) : json_(json, kDoing, file), file_(file) {}
+  XgboostReader(std::string_view bytes, std::string_view file) : json_(bytes, kDoing, file), file_(file) {}
 
   Result<DecisionTrees> read() {
     json_.object([this](std::string_view key) {
@@ -118,8 +123,14 @@ class XgboostReader {
     json_.object([this](std::string_view key) {
       if (key == "base_score") {
         read_base_score();
-      } else if (key == "num_class" || key == "num_target") {
-        require_single_output(integer());
+      } else if (key == "num_class") {
+        const std::int64_t count = integer();
+        if (count < 0 || count > static_cast<std::int64_t>(kModelOutputsMax)) {
+          return unsupported(fmt::format("0 to {} classes", kModelOutputsMax), std::to_string(count));
+        }
+        num_class_ = static_cast<std::size_t>(count);
+      } else if (key == "num_target") {
+        require_single_target(integer());
       } else if (key == "num_feature") {
         const std::int64_t count = integer();
         if (count < 1 || count > static_cast<std::int64_t>(kModelFeaturesMax)) {
@@ -132,16 +143,23 @@ class XgboostReader {
     });
   }
 
-  // "5E-1" up to 3.0, "[5E-1]" since 3.1.
+  // "5E-1" up to 3.0, "[5E-1]" since 3.1, there with one number an output.
   void read_base_score() {
     const std::string_view text = json_.scalar_text();
-    std::string_view digits = text;
-    if (digits.starts_with('[') && digits.ends_with(']')) digits = digits.substr(1, digits.size() - 2);
-    if (digits.contains(',')) return unsupported("one base score", printable(text));
-    if (!parse_number(digits, base_score_) || !std::isfinite(base_score_)) {
-      return json_.fail(ErrorCode::model_syntax, "a finite number, as is or in brackets", printable(text));
+    std::string_view rest = text;
+    if (rest.starts_with('[') && rest.ends_with(']')) rest = rest.substr(1, rest.size() - 2);
+    base_scores_.clear();
+    while (base_scores_.size() <= kModelOutputsMax) {
+      const std::size_t comma = rest.find(',');
+      float score = 0;
+      if (!parse_number(rest.substr(0, comma), score) || !std::isfinite(score)) {
+        return json_.fail(ErrorCode::model_syntax, "finite numbers, one as is or several in brackets", printable(text));
+      }
+      base_scores_.push_back(score);
+      if (comma == std::string_view::npos) return;
+      rest.remove_prefix(comma + 1);
     }
-    has_base_score_ = true;
+    unsupported(fmt::format("at most {} base scores", kModelOutputsMax), "more");
   }
 
   void read_booster() {
@@ -150,9 +168,30 @@ class XgboostReader {
         booster_ = json_.string();
       } else if (key == "model") {
         read_model();
+      } else if (key == "gbtree") {  // dart's own, up to about 3.3
+        json_.object([this](std::string_view member) {
+          if (member == "model") {
+            read_model();
+          } else {
+            json_.skip();
+          }
+        });
+      } else if (key == "weight_drop") {
+        read_weights();
       } else {
         json_.skip();
       }
+    });
+  }
+
+  void read_weights() {
+    weights_.clear();
+    has_weights_ = true;
+    json_.array([this](std::size_t) {
+      const float weight = json_.float32();
+      if (!std::isfinite(weight)) return invalid("finite weights of trees", fmt::format("{}", weight));
+      if (weights_.size() == kModelTreesMax) return unsupported(fmt::format("at most {} trees", kModelTreesMax), "more");
+      weights_.push_back(weight);
     });
   }
 
@@ -169,13 +208,19 @@ class XgboostReader {
           }
         });
       } else if (key == "tree_info") {
-        tree_info_count_ = 0;
+        trees_.groups.clear();
         json_.array([this](std::size_t) {
-          ++tree_info_count_;
-          if (json_.int32() != 0) unsupported("every tree in output group 0", "another group");
+          const std::int32_t group = json_.int32();
+          if (group < 0 || static_cast<std::size_t>(group) >= kModelOutputsMax) {
+            return unsupported(fmt::format("outputs from 0 to {}", kModelOutputsMax - 1), std::to_string(group));
+          }
+          if (trees_.groups.size() == kModelTreesMax) {
+            return unsupported(fmt::format("at most {} trees", kModelTreesMax), "more");
+          }
+          trees_.groups.push_back(static_cast<std::uint32_t>(group));
         });
-      } else if (key == "weight_drop") {
-        json_.array([this](std::size_t) { unsupported("trees without weights", "dropout (dart) weights"); });
+      } else if (key == "weight_drop") {  // dart's place since about 3.3
+        read_weights();
       } else if (key == "trees") {
         trees_.roots.clear();
         trees_.nodes.clear();
@@ -203,17 +248,17 @@ class XgboostReader {
           }
         });
       } else if (key == "left_children") {
-        read_column(raw_.left, &JsonCursor::int32);
+        read_column(raw_.left, &Cursor::int32);
       } else if (key == "right_children") {
-        read_column(raw_.right, &JsonCursor::int32);
+        read_column(raw_.right, &Cursor::int32);
       } else if (key == "split_indices") {
-        read_column(raw_.feature, &JsonCursor::int32);
+        read_column(raw_.feature, &Cursor::int32);
       } else if (key == "split_conditions") {
-        read_column(raw_.value, &JsonCursor::float32);
+        read_column(raw_.value, &Cursor::float32);
       } else if (key == "default_left") {
-        read_column(raw_.default_left, &JsonCursor::boolean);
+        read_column(raw_.default_left, &Cursor::boolean);
       } else if (key == "split_type") {
-        read_column(raw_.split_type, &JsonCursor::int32);
+        read_column(raw_.split_type, &Cursor::int32);
       } else if (key == "categories_nodes") {
         json_.array([this](std::size_t) { unsupported("numeric splits", "a categorical one"); });
       } else {
@@ -295,7 +340,7 @@ class XgboostReader {
     out.feature = static_cast<std::uint32_t>(feature);
     out.default_left = raw_.default_left[node] != 0;
     // Evaluation puts -Infinity in place of a NaN that goes left: it must lie below the threshold.
-    if (std::isnan(out.value) || (out.default_left && out.value == -std::numeric_limits<float>::infinity())) {
+    if (std::isnan(out.value) || (out.default_left && out.value == -std::numeric_limits<double>::infinity())) {
       invalid("thresholds that are numbers, above -Infinity where NaN goes left",
               fmt::format("{} at node {}", out.value, node));
     }
@@ -305,25 +350,35 @@ class XgboostReader {
   // --- the whole model ---------------------------------------------------------------------------------------------
 
   Result<void> check_model() {
-    if (booster_ != "gbtree") return refuse("learner.gradient_booster.name", "gbtree", printable(booster_));
+    if (booster_ != "gbtree" && booster_ != "dart") {
+      return refuse("learner.gradient_booster.name", "gbtree or dart", printable(booster_));
+    }
     const auto* objective = std::ranges::find(kObjectives, trees_.objective, &decltype(kObjectives)::value_type::first);
     if (objective == kObjectives.end()) {
-      return refuse("learner.objective.name", "a single-output objective of docs/models.md",
-                    printable(trees_.objective));
+      return refuse("learner.objective.name", "an objective of docs/models.md", printable(trees_.objective));
+    }
+    const bool has_classes = trees_.objective.starts_with("multi:");
+    if (has_classes && num_class_ < 2) {
+      return refuse("learner.objective.name", "num_class of 2 or more for it", std::to_string(num_class_));
+    }
+    if (!has_classes && num_class_ > 1) {
+      return refuse("learner.learner_model_param.num_class", fmt::format("1 output for {}", trees_.objective),
+                    std::to_string(num_class_));
     }
     if (trees_.objective == "binary:logitraw" && version_ < kLogitrawIsMargin) {
       return refuse("version", "binary:logitraw of release 1.7 or later, whose base_score is a margin",
                     fmt::format("{}.{}", version_[0], version_[1]));
     }
-    if (!has_base_score_) return missing("learner.learner_model_param.base_score");
+    if (base_scores_.empty()) return missing("learner.learner_model_param.base_score");
     if (trees_.feature_count == 0) return missing("learner.learner_model_param.num_feature");
-    if (num_trees_ != static_cast<std::int64_t>(trees_.roots.size()) || tree_info_count_ != trees_.roots.size()) {
+    if (num_trees_ != static_cast<std::int64_t>(trees_.roots.size()) || trees_.groups.size() != trees_.roots.size()) {
       return refuse("learner.gradient_booster.model.trees", fmt::format("num_trees ({}) of them", num_trees_),
-                    fmt::format("{} trees, {} in tree_info", trees_.roots.size(), tree_info_count_),
+                    fmt::format("{} trees, {} in tree_info", trees_.roots.size(), trees_.groups.size()),
                     ErrorCode::model_invalid_tree);
     }
     for (std::size_t tree = 0; tree < trees_.roots.size(); ++tree) TT_TRY_VOID(check_features(tree));
-    return set_base_margin(objective->second);
+    TT_TRY_VOID(set_base_margins(objective->second, has_classes ? num_class_ : 1));
+    return apply_weights();
   }
 
   // Trees may come before num_feature in the file, so their features are judged at the end.
@@ -338,21 +393,59 @@ class XgboostReader {
     return {};
   }
 
+  Result<void> set_base_margins(Link link, std::size_t outputs) {
+    for (std::size_t tree = 0; tree < trees_.groups.size(); ++tree) {
+      if (trees_.groups[tree] < outputs) continue;
+      return refuse(fmt::format("learner.gradient_booster.model.tree_info[{}]", tree),
+                    fmt::format("an output below {}", outputs), std::to_string(trees_.groups[tree]));
+    }
+    if (base_scores_.size() != 1 && base_scores_.size() != outputs) {
+      return refuse("learner.learner_model_param.base_score", fmt::format("1 or {} of them", outputs),
+                    std::to_string(base_scores_.size()));
+    }
+    for (std::size_t output = 0; output < outputs; ++output) {
+      TT_TRY(const float margin, base_margin(link, base_scores_[base_scores_.size() == 1 ? 0 : output]));
+      trees_.base_margins.push_back(margin);
+    }
+    return {};
+  }
+
   // The library's own expressions in float32: another form of the logit differs in the last bit.
-  Result<void> set_base_margin(Link link) {
+  Result<float> base_margin(Link link, float score) const {
     const std::string field = "learner.learner_model_param.base_score";
     switch (link) {
-      case Link::identity: trees_.base_margin = base_score_; break;
+      case Link::identity: break;
       case Link::logit:
-        if (!(base_score_ >= kProbabilityMin && base_score_ <= kProbabilityMax)) {
-          return refuse(field, "a probability from 1e-6 to 1 - 1e-6", fmt::format("{}", base_score_));
+        if (!(score >= kProbabilityMin && score <= kProbabilityMax)) {
+          return refuse(field, "a probability from 1e-6 to 1 - 1e-6", fmt::format("{}", score));
         }
-        trees_.base_margin = -std::log(1.0F / base_score_ - 1.0F);
-        break;
+        return -std::log(1.0F / score - 1.0F);
       case Link::log:
-        if (!(base_score_ > 0)) return refuse(field, "a positive number", fmt::format("{}", base_score_));
-        trees_.base_margin = std::log(base_score_);
-        break;
+        if (!(score > 0)) return refuse(field, "a positive number", fmt::format("{}", score));
+        return std::log(score);
+    }
+    return score;
+  }
+
+  // Dropout scales whole trees: the library sums a tree's leaf into a zero, then adds the product with its weight.
+  Result<void> apply_weights() {
+    if (booster_ == "dart" && !has_weights_) return missing("learner.gradient_booster.weight_drop");
+    if (!has_weights_) return {};
+    if (weights_.size() != trees_.roots.size()) {
+      return refuse("learner.gradient_booster.weight_drop", fmt::format("{}, one a tree", trees_.roots.size()),
+                    std::to_string(weights_.size()), ErrorCode::model_invalid_tree);
+    }
+    for (std::size_t tree = 0; tree < weights_.size(); ++tree) {
+      const std::size_t end = tree + 1 < trees_.roots.size() ? trees_.roots[tree + 1] : trees_.nodes.size();
+      for (std::size_t node = trees_.roots[tree]; node < end; ++node) {
+        if (!trees_.nodes[node].is_leaf()) continue;
+        const float weighted = (0.0F + static_cast<float>(trees_.nodes[node].value)) * weights_[tree];
+        if (!std::isfinite(weighted)) {
+          return refuse(fmt::format("learner.gradient_booster.weight_drop[{}]", tree), "finite weighted leaves",
+                        fmt::format("{}", weighted), ErrorCode::model_invalid_tree);
+        }
+        trees_.nodes[node].value = weighted;
+      }
     }
     return {};
   }
@@ -365,8 +458,8 @@ class XgboostReader {
   void invalid(std::string expected, std::string found) {
     json_.fail(ErrorCode::model_invalid_tree, std::move(expected), std::move(found));
   }
-  void require_single_output(std::int64_t outputs) {
-    if (outputs > 1) unsupported("a single output", fmt::format("{} outputs", outputs));
+  void require_single_target(std::int64_t targets) {
+    if (targets > 1) unsupported("a single target", fmt::format("{} targets", targets));
   }
   void require_scalar_leaf(std::int64_t size) {
     if (size > 1) unsupported("scalar leaves", fmt::format("leaf vectors of {}", size));
@@ -390,29 +483,36 @@ class XgboostReader {
     return refuse(std::move(field), "a value", "none", ErrorCode::model_syntax);
   }
 
-  JsonCursor json_;
+  Cursor json_;
   std::string_view file_;
   DecisionTrees trees_;
   RawTree raw_;
   std::string_view booster_;
   std::array<std::int32_t, 2> version_{};
-  float base_score_ = 0;
-  bool has_base_score_ = false;
+  std::vector<float> base_scores_;
+  std::size_t num_class_ = 0;
   std::int64_t num_trees_ = -1;
-  std::size_t tree_info_count_ = 0;
+  std::vector<float> weights_;  // dart's, by tree
+  bool has_weights_ = false;
 };
+
+template <class Cursor>
+Result<DecisionTrees> read_with(std::string_view bytes, std::string_view file) {
+  if (bytes.size() <= kModelBytesMax) return XgboostReader<Cursor>(bytes, file).read();
+  return fail({.code = ErrorCode::model_unsupported,
+               .doing = std::string(kDoing),
+               .file = std::string(file),
+               .expected = fmt::format("at most {} bytes", kModelBytesMax),
+               .found = std::to_string(bytes.size())});
+}
 
 }  // namespace
 
 Result<DecisionTrees> read_xgboost_json(std::string_view json, std::string_view file) {
-  if (json.size() > kModelBytesMax) {
-    return fail({.code = ErrorCode::model_unsupported,
-                 .doing = std::string(kDoing),
-                 .file = std::string(file),
-                 .expected = fmt::format("at most {} bytes", kModelBytesMax),
-                 .found = std::to_string(json.size())});
-  }
-  return XgboostReader(json, file).read();
+  return read_with<JsonCursor>(json, file);
+}
+Result<DecisionTrees> read_xgboost_ubj(std::string_view ubj, std::string_view file) {
+  return read_with<UbjCursor>(ubj, file);
 }
 
 }  // namespace thintail

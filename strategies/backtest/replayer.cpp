@@ -7,6 +7,7 @@
 
 #include "core/config/config.hpp"
 #include "core/event/decision_hash.hpp"
+#include "ml/features/feature_set.hpp"
 #include "strategies/pipeline/preamble.hpp"
 
 namespace thintail {
@@ -52,7 +53,11 @@ Result<std::unique_ptr<EpochRun>> build(const Preamble& preamble, const ReplayOp
       std::max<std::uint32_t>(1, static_cast<std::uint32_t>(preamble.instruments.size()));
   if (preamble.has_model) {
     const std::string& path = options.model_path.empty() ? run->settings.model.path : options.model_path;
-    TT_TRY(LoadedModel model, load_model(path));
+    const FeatureSet* set = nullptr;
+    if (!run->settings.features.set.empty()) {
+      TT_TRY(set, FeatureSet::find(run->settings.features.set));
+    }
+    TT_TRY(LoadedModel model, load_model(path, set));
     if (model.trees.sha256() != preamble.model_hash) {
       return fail({.code = ErrorCode::model_hash_mismatch,
                    .doing = "replaying with the model that the journal names",

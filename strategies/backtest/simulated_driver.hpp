@@ -29,6 +29,18 @@ class VenueSink {
     return sequence;
   }
 
+  // A sink that shows where the gate stands sees it here too.
+  void stands(InstrumentId id, const RiskStanding& standing, std::int64_t time_ns) noexcept
+    requires RiskSink<Inner>
+  {
+    inner_->stands(id, standing, time_ns);
+  }
+  void latched(const GateLatches& latches, std::int64_t time_ns) noexcept
+    requires RiskSink<Inner>
+  {
+    inner_->latched(latches, time_ns);
+  }
+
  private:
   Inner* inner_;
   FillModel* venue_;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "strategies/pipeline/decision_pipeline.hpp"
 
-#include <bit>
 #include <cmath>
 
 #include "core/base/assert.hpp"
@@ -10,10 +9,7 @@ namespace thintail {
 namespace {
 
 const FeatureSet* features_of(const PipelineOptions& options) {
-  if (options.model == nullptr) return nullptr;
-  const auto set = FeatureSet::find(options.model->sidecar.feature_set);
-  TT_CHECK(set.has_value(), "load_model to have checked the feature set");
-  return *set;
+  return options.model == nullptr ? nullptr : options.model->features;
 }
 
 }  // namespace
@@ -34,7 +30,7 @@ DecisionPipeline::DecisionPipeline(const Settings& settings, const InstrumentTab
       cooldown_ns_(static_cast<std::int64_t>(settings.strategy.cooldown_ms) * 1'000'000),
       epoch_(options.epoch) {
   TT_CHECK(kind_ != StrategyKind::model_edge || trees_ != nullptr, "a model for the model_edge strategy");
-  if (const FeatureSet* set = features_of(options)) mandatory_mask_ = set->mandatory_mask();
+  if (const FeatureSet* set = features_of(options)) mandatory_ = set->mandatory();
 }
 
 void DecisionPipeline::enable(InstrumentId id) {
@@ -55,11 +51,11 @@ Prediction DecisionPipeline::predict(const Event& input, const FeatureRow& row, 
                         market_.features()->digest(row),
                         0.0f,
                         static_cast<float>(cost_bp),
-                        static_cast<std::uint32_t>(std::popcount(row.defined)),
+                        static_cast<std::uint32_t>(row.defined.count()),
                         0,
                         PredictionState::valid,
                         0};
-  if ((row.defined & mandatory_mask_) != mandatory_mask_) {
+  if (!row.defined.contains(mandatory_)) {
     prediction.state = PredictionState::warming_up;
     return prediction;
   }
@@ -84,12 +80,12 @@ void DecisionPipeline::release(Order& order, std::int64_t quantity_e9) noexcept 
   if (order.open_e9 == 0) order = {};
 }
 
-void DecisionPipeline::on_report(const Event& input) noexcept {
+bool DecisionPipeline::take_report(const Event& input) noexcept {
   const auto report = input.as<Report>();
   Order* const order = find_order(report.client_order_id, input.instrument);
   if (order == nullptr) {
     ++unknown_fills_;
-    return;
+    return false;
   }
   switch (report.state) {
     case OrderState::accepted: break;
@@ -97,9 +93,10 @@ void DecisionPipeline::on_report(const Event& input) noexcept {
     case OrderState::refused:
     case OrderState::expired: release(*order, order->open_e9); break;
   }
+  return true;
 }
 
-void DecisionPipeline::on_session(const Event& input) noexcept {
+void DecisionPipeline::take_session(const Event& input) noexcept {
   switch (input.as<Session>().state) {
     case SessionState::journal_lagging: gate_.set_journal_lagging(true); break;
     case SessionState::journal_caught_up: gate_.set_journal_lagging(false); break;
@@ -107,12 +104,6 @@ void DecisionPipeline::on_session(const Event& input) noexcept {
     case SessionState::stopping:
     case SessionState::input_ended: break;
   }
-}
-
-void DecisionPipeline::restore(const Event& input) noexcept {
-  if (!market_.is_enabled(input.instrument)) return;
-  // What nobody can have held is not traded on: the position is unknown.
-  if (!books_[input.instrument].holding.restore(input.as<Position>())) gate_.kill();
 }
 
 }  // namespace thintail

@@ -33,6 +33,14 @@ struct PipelineOptions {
   const LoadedModel* model = nullptr;  // required by StrategyKind::model_edge; must outlive the pipeline
 };
 
+// A sink may also be told where an instrument and the gate stand each time that changes: monitors show it.
+template <class S>
+concept RiskSink =
+    requires(S& sink, InstrumentId id, const RiskStanding& standing, const GateLatches& latches, std::int64_t time_ns) {
+      { sink.stands(id, standing, time_ns) } noexcept;
+      { sink.latched(latches, time_ns) } noexcept;
+    };
+
 class DecisionPipeline {
  public:
   // What the engine keeps free in the events stream before it takes an input (CONTRACTS "Back-pressure").
@@ -51,13 +59,22 @@ class DecisionPipeline {
   TT_HOT void on_input(const Event& input, Sink& sink, Probe& probe) noexcept {
     switch (input.type) {
       case EventType::tick: on_tick(input, sink, probe); break;
+      case EventType::trade:
+        if (market_.is_enabled(input.instrument)) market_.on_trade(input.instrument, input.as<Trade>());
+        break;
+      case EventType::book:
+        if (market_.is_enabled(input.instrument)) {
+          market_.on_book(input.instrument, input.as<thintail::Book>(), input.flags);
+        }
+        break;
+      case EventType::gap: market_.on_gap(); break;
       case EventType::fill: on_fill(input, sink); break;
       case EventType::timer: on_timer(input, sink); break;
-      case EventType::report: on_report(input); break;
+      case EventType::report: on_report(input, sink); break;
       case EventType::command: on_command(input, sink); break;
-      case EventType::session: on_session(input); break;
-      case EventType::position: restore(input); break;
-      default: break;  // configuration, instruments, models and gaps change nothing here
+      case EventType::session: on_session(input, sink); break;
+      case EventType::position: restore(input, sink); break;
+      default: break;  // configuration, instruments and models change nothing here
     }
   }
 
@@ -65,6 +82,11 @@ class DecisionPipeline {
   const MarketState& market() const noexcept { return market_; }
   const Holding& holding(InstrumentId id) const noexcept { return books_[id].holding; }
   const RiskGate& gate() const noexcept { return gate_; }
+  // REQUIRES: market().is_enabled(id).
+  RiskStanding standing(InstrumentId id) const noexcept { return gate_.standing(id, books_[id].exposure()); }
+  GateLatches latches() const noexcept {
+    return {gate_.is_killed(), gate_.is_paused(), gate_.is_journal_lagging(), flattening_};
+  }
   // Answers to no order in flight (of another epoch, repeated, or contradicting their order): counted, and otherwise left alone.
   std::uint64_t unknown_fills() const noexcept { return unknown_fills_; }
 
@@ -167,6 +189,7 @@ class DecisionPipeline {
     append(sink, input.time_ns, id,
            Intent{slot.id, input.sequence, request.side == Side::buy ? quote.buy_e9() : quote.sell_e9(),
                   request.quantity_e9, request.side, OrderKind::market, request.strategy, 0});
+    tell_standing(input, id, sink);
     return true;
   }
 
@@ -182,6 +205,7 @@ class DecisionPipeline {
     }
     release(*order, fill.last != 0 ? order->open_e9 : fill.quantity_e9);
     append(sink, input.time_ns, input.instrument, book.holding.to_payload());
+    tell_standing(input, input.instrument, sink);
   }
 
   template <EventSink Sink>
@@ -189,6 +213,35 @@ class DecisionPipeline {
     market_.on_timer(input.time_ns, kTimerBarOutputs,
                      [&](InstrumentId id, const ClosedBar& bar) { append_bar(id, bar, input.time_ns, sink); });
     if (flattening_) flatten(input, sink);
+  }
+
+  template <EventSink Sink>
+  void on_report(const Event& input, Sink& sink) noexcept {
+    if (take_report(input)) tell_standing(input, input.instrument, sink);
+  }
+
+  template <EventSink Sink>
+  void on_session(const Event& input, Sink& sink) noexcept {
+    take_session(input);
+    tell_latches(input, sink);
+  }
+
+  template <EventSink Sink>
+  void restore(const Event& input, Sink& sink) noexcept {
+    if (!market_.is_enabled(input.instrument)) return;
+    // What nobody can have held is not traded on: the position is unknown.
+    if (!books_[input.instrument].holding.restore(input.as<Position>())) gate_.kill();
+    tell_standing(input, input.instrument, sink);
+    tell_latches(input, sink);
+  }
+
+  template <class Sink>
+  void tell_standing(const Event& input, InstrumentId id, Sink& sink) const noexcept {
+    if constexpr (RiskSink<Sink>) sink.stands(id, standing(id), input.time_ns);
+  }
+  template <class Sink>
+  void tell_latches(const Event& input, Sink& sink) const noexcept {
+    if constexpr (RiskSink<Sink>) sink.latched(latches(), input.time_ns);
   }
 
   template <EventSink Sink>
@@ -211,6 +264,7 @@ class DecisionPipeline {
         break;
       case CommandKind::none: break;
     }
+    tell_latches(input, sink);
   }
 
   // Goes on at each timer until nothing is held and nothing works; a refused order (a stale quote, say) is tried again. The cursor goes
@@ -234,11 +288,12 @@ class DecisionPipeline {
       ++ordered;
     }
     flattening_ = !all_flat;
+    if (all_flat) tell_latches(input, sink);
   }
 
-  void on_report(const Event& input) noexcept;
-  void on_session(const Event& input) noexcept;
-  void restore(const Event& input) noexcept;
+  // True where an order in flight was meant.
+  bool take_report(const Event& input) noexcept;
+  void take_session(const Event& input) noexcept;
   // The order in flight that an answer names; null where there is none of that instrument.
   Order* find_order(std::uint64_t order_id, InstrumentId id) noexcept;
   // Takes up to `quantity_e9` of an order off the working quantities.
@@ -272,7 +327,7 @@ class DecisionPipeline {
   double exit_;
   double commission_bp_;  // of one side, in basis points of notional
   std::int64_t cooldown_ns_;
-  std::uint64_t mandatory_mask_ = 0;
+  LaneMask mandatory_;
   std::uint64_t epoch_;
   std::uint64_t order_counter_ = 0;
   std::uint64_t unknown_fills_ = 0;

@@ -20,6 +20,8 @@ TEST(feed_source, knows_the_sources_of_public_data_by_prefix) {
   EXPECT_EQ(resolved("dukascopy_eurusd_20190204_10h_ticks.bi5").clock, "utc");
   EXPECT_EQ(resolved("truefx_usdjpy_20130101.csv").instrument, "USDJPY@truefx");
   EXPECT_EQ(resolved("histdata_eurusd_tick_20200101.csv").clock, "new-york");
+  EXPECT_EQ(resolved("binance_usdm_btcusdt_20240808.jsonl.zst").instrument, "BTCUSDT@binance-usdm");
+  EXPECT_EQ(resolved("binance_spot_btcusdt_20240809.jsonl.zst").instrument, "BTCUSDT@binance");
 }
 
 TEST(feed_source, refuses_a_file_whose_clock_nobody_names) {

@@ -328,7 +328,7 @@ TEST(file_feed, scan_span_tells_first_last_and_count) {
 }
 
 TEST(file_feed, lists_its_formats_for_help) {
-  ASSERT_EQ(feed_formats().size(), 5U);
+  ASSERT_EQ(feed_formats().size(), 6U);
   EXPECT_EQ(feed_formats()[0].name, "lean");
   for (const FormatInfo& info : feed_formats()) EXPECT_FALSE(info.description.empty());
 }

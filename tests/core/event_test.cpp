@@ -30,7 +30,7 @@ constexpr std::size_t sum_of_sizes(const Members&...) {
 TEST(Payloads, members_add_up_to_forty_bytes_without_padding) {
   EXPECT_WHOLE(Tick, a, b, c, d, e, f)
   EXPECT_WHOLE(Trade, a, b, c, d, e, f)
-  EXPECT_WHOLE(Book, a, b, c, d, e, f)
+  EXPECT_WHOLE(Book, a, b, c, d, e, f, g)
   EXPECT_WHOLE(Bar, a, b, c, d, e, f)
   EXPECT_WHOLE(Prediction, a, b, c, d, e, f, g, h)
   EXPECT_WHOLE(Regime, a, b, c, d, e)

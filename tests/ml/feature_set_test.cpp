@@ -1,79 +1,317 @@
 // SPDX-License-Identifier: Apache-2.0
+// The built-in sets: their shapes are what their names and docs/features.md promise.
 #include "ml/features/feature_set.hpp"
 
+#include <fmt/ranges.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <iterator>
+#include <random>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "core/bars/bar_builder.hpp"
+#include "core/instrument/instrument_table.hpp"
+#include "core/isa/isa.hpp"
+#include "core/time/calendar.hpp"
 #include "core/time/zone.hpp"
-#include "ml/features/core_32.hpp"
+#include "ml/features/feature_engine.hpp"
+#include "tests/support/temp_folder.hpp"
 
 namespace thintail {
 namespace {
 
-TEST(FeatureSet, core_32_has_32_lanes_with_distinct_names_and_complete_definitions) {
-  const FeatureSet& set = FeatureSet::core_32();
-  ASSERT_EQ(set.lanes().size(), 32u);
-  std::set<std::string_view> names;
-  for (const FeatureInfo& lane : set.lanes()) {
-    names.insert(lane.name);
-    EXPECT_FALSE(lane.unit.empty() || lane.basis.empty() || lane.warm_up.empty() || lane.formula.empty()) << lane.name;
-    EXPECT_GE(lane.version, 1) << lane.name;
+const FeatureSet& built_in(std::string_view name) { return *FeatureSet::find(name).value(); }
+
+std::size_t count(const FeatureSet& set, auto&& matches) {
+  return static_cast<std::size_t>(std::ranges::count_if(set.features(), matches));
+}
+
+std::size_t count_group(const FeatureSet& set, FamilyGroup group) {
+  return count(set, [group](const Feature& feature) { return feature.family->group == group; });
+}
+
+std::set<double> half_lives(const FeatureSet& set) {
+  std::set<double> all;
+  for (const Feature& feature : set.features()) all.insert({feature.half_life_s, feature.half_life_2_s});
+  all.erase(0.0);
+  return all;
+}
+
+std::string source_text(std::string_view name) {
+  std::ifstream in(fmt::format("{}/ml/features/sets/{}.toml", THINTAIL_SOURCE_DIR, name), std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+constexpr Needs kTicks = Need::bid | Need::ask | static_cast<Needs>(Need::ticks);
+
+TEST(FeatureSet, built_in_sets_have_distinct_lanes_with_complete_definitions) {
+  ASSERT_EQ(FeatureSet::all().size(), 4u);
+  for (const FeatureSet* set : FeatureSet::all()) {
+    EXPECT_FALSE(set->description().empty()) << set->name();
+    ASSERT_EQ(set->lanes().size(), set->features().size());
+    std::set<std::string_view> names;
+    for (const FeatureInfo& lane : set->lanes()) {
+      names.insert(lane.name);
+      EXPECT_FALSE(lane.unit.empty() || lane.basis.empty() || lane.warm_up.empty() || lane.formula.empty())
+          << lane.name;
+      EXPECT_GE(lane.version, 1) << lane.name;
+    }
+    EXPECT_EQ(names.size(), set->lanes().size()) << set->name();
+    EXPECT_LE(half_lives(*set).size(), kSetHalfLivesMax) << set->name();
   }
-  EXPECT_EQ(names.size(), 32u);
 }
 
-TEST(FeatureSet, lanes_of_the_engine_and_of_the_catalogue_are_in_one_order) {
-  const auto lanes = FeatureSet::core_32().lanes();
-  EXPECT_EQ(lanes[core_32::kSpread].name, "spread_bp");
-  EXPECT_EQ(lanes[core_32::mid_deviation(core_32::k14400s)].name, "mid_deviation_14400s");
-  EXPECT_EQ(lanes[core_32::kVolatility3600s].name, "volatility_3600s");
-  EXPECT_EQ(lanes[core_32::kMoveAutocorrelation].name, "move_autocorrelation_240s");
-  EXPECT_EQ(lanes[core_32::kIntensityRatio].name, "intensity_ratio_15s_900s");
-  EXPECT_EQ(lanes[core_32::kBollingerZ].name, "bollinger_z_20_m1");
-  EXPECT_EQ(lanes[core_32::kSessionClose].name, "session_close_h");
-}
-
-TEST(FeatureSet, mandatory_mask_is_the_mandatory_lanes) {
-  const FeatureSet& set = FeatureSet::core_32();
-  for (std::size_t i = 0; i < kMaxLanes; ++i) {
-    const bool mandatory = i < set.lanes().size() && set.lanes()[i].mandatory;
-    EXPECT_EQ((set.mandatory_mask() >> i & 1) != 0, mandatory) << i;
+// What a tick of one of many instruments finds in the caches.
+TEST(FeatureSet, state_of_a_built_in_set_is_at_most_8_kib_of_which_1_kib_is_hot) {
+  for (const FeatureSet* set : FeatureSet::all()) {
+    const FeatureEngine engine(*set, Isa::scalar, 1);
+    EXPECT_LE(engine.state_bytes(), 8192u) << set->name();
+    EXPECT_LE(engine.hot_bytes(), 1024u) << set->name();
   }
 }
 
-TEST(FeatureSet, hash_is_over_the_canonical_text_which_names_the_zones_transitions) {
-  const FeatureSet& set = FeatureSet::core_32();
-  EXPECT_EQ(set.hash(), sha256(set.canonical_text()));
-  EXPECT_NE(set.canonical_text().find(to_hex(Zone::new_york().hash())), std::string::npos);
-  EXPECT_EQ(FeatureSet("core-32", core_32::catalogue()).hash(), set.hash());
-}
-
-TEST(FeatureSet, any_change_of_a_definition_changes_the_hash) {
-  const auto original = FeatureSet::core_32().hash();
-  const auto changed = [&](auto&& change) {
-    std::vector<FeatureInfo> lanes(core_32::catalogue().begin(), core_32::catalogue().end());
-    change(lanes);
-    return FeatureSet("core-32", lanes).hash() != original;
+// A set within its limits never meets a limit of the engine, which would be a crash instead of a message.
+TEST(FeatureSet, every_set_that_is_accepted_makes_an_engine) {
+  const auto makes_engine = [](const std::vector<std::string>& lanes) {
+    const auto set =
+        FeatureSet::from_toml(fmt::format("name = \"big\"\nfeatures = [{}]\n", fmt::join(lanes, ",\n")), "big.toml");
+    ASSERT_TRUE(set.has_value()) << set.error().message();
+    FeatureEngine engine(*set, best_isa(), 1);
+    engine.enable(0, *built_in_instrument("EURUSD", "oanda"));
+    Tick tick{};
+    tick.bid_e9 = 1'000'000'000;
+    tick.ask_e9 = 1'000'100'000;
+    const FeatureRow& row = engine.on_tick(0, tick, 1'400'000'000'000'000'000);
+    for (std::size_t lane = set->lanes().size(); lane < kMaxLanes; ++lane) EXPECT_FALSE(row.defined.test(lane));
   };
-  EXPECT_FALSE(changed([](auto&) {}));
-  EXPECT_TRUE(changed([](auto& lanes) { ++lanes[3].version; }));
-  EXPECT_TRUE(changed([](auto& lanes) { lanes[3].mandatory = !lanes[3].mandatory; }));
-  EXPECT_TRUE(changed([](auto& lanes) { lanes[3].formula = "another"; }));
-  EXPECT_TRUE(changed([](auto& lanes) { std::swap(lanes[3], lanes[4]); }));
-  EXPECT_TRUE(changed([](auto& lanes) { lanes.pop_back(); }));
-  EXPECT_NE(FeatureSet("core-33", core_32::catalogue()).hash(), original);
+  for (const FeatureFamily* family : feature_families()) makes_engine({toml_line(example_of(*family))});
+  // As many lanes, half-lives, window lengths, periods and bars as a set may have, group by group.
+  for (const FamilyGroup group : {FamilyGroup::tick, FamilyGroup::decayed, FamilyGroup::windowed, FamilyGroup::clock,
+                                  FamilyGroup::forming, FamilyGroup::bar, FamilyGroup::book}) {
+    std::vector<std::string> lanes;
+    std::set<std::string> names;
+    for (int round = 0; round < 64; ++round) {
+      for (const FeatureFamily* family : feature_families()) {
+        if (family->group != group || lanes.size() == kMaxLanes) continue;
+        Feature feature = example_of(*family);
+        for (const ParameterInfo& info : family->parameters) {
+          double value = std::clamp(info.high - round, info.low, info.high);
+          if (info.parameter == Parameter::half_life_s) value = 1.0 + round % 15;
+          if (info.parameter == Parameter::half_life_2_s) value = 2.0 + round % 15;
+          if (info.parameter == Parameter::ticks && group == FamilyGroup::windowed) value = info.high - round % 8;
+          if (info.parameter == Parameter::period) value = round % 7;
+          set_parameter(feature, info.parameter, value);
+        }
+        if (names.insert(lane_name(feature)).second) lanes.push_back(toml_line(feature));
+      }
+    }
+    makes_engine(lanes);
+  }
 }
 
-TEST(FeatureSet, find_knows_every_set_and_refuses_others_with_the_names_it_knows) {
+// Ticks of gold through six weeks of its sessions: a walk with jumps, a spread that changes and is crossed now and then.
+// `on_row(row)` sees the row of each tick.
+template <class OnRow>
+void walk(const FeatureSet& set, std::int64_t ask_off_e9, OnRow&& on_row) {
+  constexpr std::int64_t kStartNs = 1'704'672'000LL * 1'000'000'000;
+  const Instrument gold = *built_in_instrument("XAUUSD", "oanda");
+  const TradingCalendar& calendar = TradingCalendar::get(gold.calendar);
+  FeatureEngine engine(set, best_isa(), 1);
+  engine.enable(0, gold);
+  BarBuilder bars(Zone::new_york());
+  std::mt19937 random(1);
+  std::int64_t bid_e9 = 2'000'000'000'000;
+  for (std::int64_t ns = kStartNs; ns < kStartNs + 42 * 86'400'000'000'000;) {
+    ns += 1'000'000 * static_cast<std::int64_t>(100 + random() % 60'000);
+    const std::int64_t step = static_cast<std::int64_t>(random() % 201) - 100;
+    bid_e9 += step * (random() % 500 == 0 ? 100 : 1) * gold.tick_size_e9;
+    const std::int64_t spread = random() % 300 == 0 ? -20 : 100 + static_cast<std::int64_t>(random() % 200);
+    if (!calendar.is_open(ns)) continue;
+    Tick tick{};
+    tick.bid_e9 = bid_e9;
+    tick.ask_e9 = bid_e9 + spread * gold.tick_size_e9 + ask_off_e9;
+    bars.close_until(ns, [&](const ClosedBar& bar) { engine.on_bar(0, bar); });
+    bars.add(tick.bid_e9, tick.ask_e9, ns);
+    on_row(engine.on_tick(0, tick, ns));
+  }
+}
+
+TEST(FeatureSet, every_lane_for_quotes_comes_to_be_defined_and_says_something) {
+  for (const std::string_view name : {"core-32", "scalper-64", "bars-64"}) {
+    const FeatureSet& set = built_in(name);
+    std::vector<std::set<float>> values(set.lanes().size());
+    walk(set, 0, [&](const FeatureRow& row) {
+      for (std::size_t lane = 0; lane < values.size(); ++lane) {
+        if (row.defined.test(lane) && values[lane].size() < 3) values[lane].insert(row.values[lane]);
+      }
+    });
+    for (std::size_t lane = 0; lane < values.size(); ++lane) {
+      EXPECT_EQ(values[lane].size(), 3u) << name << ' ' << set.lanes()[lane].name;
+    }
+  }
+}
+
+TEST(FeatureSet, rows_of_bars_64_do_not_depend_on_the_ask) {
+  const FeatureSet& set = built_in("bars-64");
+  std::vector<std::uint64_t> digests;
+  const FeatureEngine digester(set, best_isa(), 1);
+  walk(set, 0, [&](const FeatureRow& row) { digests.push_back(digester.digest(row)); });
+  std::size_t at = 0;
+  std::size_t differing = 0;
+  walk(set, 7'000'000'000, [&](const FeatureRow& row) { differing += digests[at++] != digester.digest(row); });
+  EXPECT_EQ(differing, 0u) << "of " << at;
+  // The walk would show it: another set's rows do change.
+  const FeatureEngine other(FeatureSet::core_32(), best_isa(), 1);
+  digests.clear();
+  walk(FeatureSet::core_32(), 0, [&](const FeatureRow& row) { digests.push_back(other.digest(row)); });
+  at = differing = 0;
+  walk(FeatureSet::core_32(), 7'000'000'000,
+       [&](const FeatureRow& row) { differing += digests[at++] != other.digest(row); });
+  EXPECT_EQ(differing, at);
+}
+
+TEST(FeatureSet, every_built_in_set_says_why_per_block) {
+  for (const FeatureSet* set : FeatureSet::all()) {
+    const std::string text = source_text(set->name());
+    std::size_t blocks = 0;
+    for (std::size_t at = text.find("\n  # "); at != std::string::npos; at = text.find("\n  # ", at + 1)) ++blocks;
+    EXPECT_GE(blocks, 5u) << set->name();
+  }
+}
+
+TEST(FeatureSet, the_program_holds_the_files_as_they_are) {
+  for (const FeatureSet* set : FeatureSet::all()) {
+    const auto read = FeatureSet::from_toml(source_text(set->name()), "file");
+    ASSERT_TRUE(read.has_value()) << read.error().message();
+    EXPECT_EQ(read->hash(), set->hash()) << set->name();
+  }
+}
+
+TEST(FeatureSet, core_32_keeps_its_lanes_their_order_and_which_are_mandatory) {
+  struct Lane {
+    std::string_view name;
+    bool mandatory;
+  };
+  constexpr std::array kLanes = {
+      Lane{"spread_bp", true},
+      Lane{"spread_z_240s", true},
+      Lane{"crossed_share_240s", true},
+      Lane{"last_move_bp", true},
+      Lane{"mid_deviation_1s", true},
+      Lane{"mid_deviation_4s", true},
+      Lane{"mid_deviation_15s", true},
+      Lane{"mid_deviation_60s", true},
+      Lane{"mid_deviation_240s", true},
+      Lane{"mid_deviation_900s", false},
+      Lane{"mid_deviation_3600s", false},
+      Lane{"mid_deviation_14400s", false},
+      Lane{"volatility_15s", true},
+      Lane{"volatility_60s", true},
+      Lane{"volatility_240s", true},
+      Lane{"volatility_3600s", false},
+      Lane{"volatility_ratio_60s_3600s", false},
+      Lane{"move_autocorrelation_240s", true},
+      Lane{"imbalance_15s", true},
+      Lane{"imbalance_240s", true},
+      Lane{"intensity_15s", true},
+      Lane{"intensity_900s", false},
+      Lane{"intensity_ratio_15s_900s", false},
+      Lane{"quote_age_s", true},
+      Lane{"rsi_14_m1", false},
+      Lane{"atr_14_m1_bp", false},
+      Lane{"bollinger_z_20_m1", false},
+      Lane{"sma_20_m15_distance_bp", false},
+      Lane{"range_position_8_h1", false},
+      Lane{"fx_day_fraction", true},
+      Lane{"session_open_h", false},
+      Lane{"session_close_h", false},
+  };
+  const FeatureSet& set = FeatureSet::core_32();
+  ASSERT_EQ(set.lanes().size(), kLanes.size());
+  for (std::size_t i = 0; i < kLanes.size(); ++i) {
+    EXPECT_EQ(set.lanes()[i].name, kLanes[i].name) << i;
+    EXPECT_EQ(set.lanes()[i].mandatory, kLanes[i].mandatory) << kLanes[i].name;
+    EXPECT_EQ(set.mandatory().test(i), kLanes[i].mandatory) << kLanes[i].name;
+  }
+  EXPECT_EQ(set.needs(), kTicks);
+}
+
+TEST(FeatureSet, scalper_64_is_for_ticks_without_sizes) {
+  const FeatureSet& set = built_in("scalper-64");
+  EXPECT_EQ(set.lanes().size(), 64u);
+  EXPECT_EQ(set.needs(), kTicks);
+  EXPECT_GE(count_group(set, FamilyGroup::windowed), 16u);
+  EXPECT_EQ(count_group(set, FamilyGroup::bar), 12u);
+  EXPECT_EQ(count_group(set, FamilyGroup::clock), 4u);
+  EXPECT_LE(half_lives(set).size(), 16u);
+  // Horizons from a second to an hour lie within its memory.
+  EXPECT_LE(*half_lives(set).begin(), 1.0);
+  EXPECT_GE(*half_lives(set).rbegin(), 3600.0);
+}
+
+TEST(FeatureSet, bars_64_follows_from_bid_bars_alone) {
+  const FeatureSet& set = built_in("bars-64");
+  EXPECT_EQ(set.lanes().size(), 64u);
+  EXPECT_EQ(set.needs(), static_cast<Needs>(Need::bid));
+  for (const Feature& feature : set.features()) {
+    const bool is_clock = feature.family->group == FamilyGroup::clock;
+    EXPECT_TRUE(is_clock || (feature.family->group == FamilyGroup::bar && feature.basis == QuoteSide::bid))
+        << lane_name(feature);
+  }
+  EXPECT_TRUE(set.require(static_cast<Needs>(Need::bid), "bid bars").has_value());
+  // Every period has its lanes.
+  for (std::size_t period = 0; period < kBarPeriodCount; ++period) {
+    EXPECT_GE(count(set,
+                    [period](const Feature& feature) {
+                      return feature.family->group == FamilyGroup::bar &&
+                             feature.period == static_cast<BarPeriod>(period);
+                    }),
+              1u)
+        << kBarPeriodNames[period];
+  }
+}
+
+TEST(FeatureSet, book_64_needs_sizes_and_depth_and_no_trades) {
+  const FeatureSet& set = built_in("book-64");
+  EXPECT_EQ(set.lanes().size(), 64u);
+  EXPECT_EQ(set.needs(), static_cast<Needs>(kTicks | (Need::sizes | Need::depth)));
+  EXPECT_GE(count_group(set, FamilyGroup::book), 16u);
+  EXPECT_FALSE(set.require(kTicks, "quotes").has_value());
+}
+
+TEST(FeatureSet, canonical_text_names_the_zones_transitions) {
+  EXPECT_THAT(FeatureSet::core_32().canonical_text(), testing::HasSubstr(to_hex(Zone::new_york().hash())));
+}
+
+TEST(FeatureSet, find_knows_every_built_in_set_and_reads_files) {
   for (const FeatureSet* set : FeatureSet::all()) EXPECT_EQ(FeatureSet::find(set->name()).value(), set);
-  const auto missing = FeatureSet::find("core-31");
-  ASSERT_FALSE(missing.has_value());
-  EXPECT_EQ(missing.error().code, ErrorCode::feature_unknown);
-  EXPECT_EQ(missing.error().found, "core-31");
-  EXPECT_NE(missing.error().expected.find("core-32"), std::string::npos);
+  const test::TempFolder folder;
+  const std::string path = folder.path() + "/mine.toml";
+  const auto write = [&](std::string_view lane) {
+    std::ofstream(path, std::ios::binary | std::ios::trunc)
+        << "name = \"mine\"\nfeatures = [{ feature = \"" << lane << "\" }]\n";
+  };
+  write("spread");
+  const auto first = FeatureSet::find(path);
+  ASSERT_TRUE(first.has_value()) << first.error().message();
+  EXPECT_EQ((*first)->name(), "mine");
+  EXPECT_EQ(FeatureSet::find(path).value(), *first) << "the same text is the same set";
+  write("last_move");
+  const auto second = FeatureSet::find(path);
+  ASSERT_TRUE(second.has_value());
+  EXPECT_NE(*second, *first);
+  EXPECT_EQ((*first)->lanes()[0].name, "spread") << "who holds the first keeps it";
+  write("sprad");
+  const auto bad = FeatureSet::find(path);
+  ASSERT_FALSE(bad.has_value());
+  EXPECT_EQ(bad.error().file, path);
+  EXPECT_EQ(bad.error().line, 2u);
 }
 
 }  // namespace

@@ -97,6 +97,26 @@ TEST_F(ModelFile, an_unknown_feature_set_is_refused) {
   EXPECT_EQ(model.error().code, ErrorCode::feature_unknown);
 }
 
+TEST_F(ModelFile, the_set_in_force_must_be_the_one_trained_on) {
+  const auto model = load_model(path_, &FeatureSet::core_32());
+  ASSERT_TRUE(model);
+  EXPECT_EQ(model->features, &FeatureSet::core_32());
+  EXPECT_EQ(load_model(path_)->features, &FeatureSet::core_32()) << "without one, the built-in set that it names";
+  const auto other = load_model(path_, FeatureSet::built_in("scalper-64"));
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().code, ErrorCode::model_feature_mismatch);
+  EXPECT_EQ(other.error().field, "feature_set");
+}
+
+TEST_F(ModelFile, a_sidecar_cannot_choose_a_file_to_read) {
+  const std::string set = (folder_ / "core-32.toml").string();
+  std::ofstream(set) << "name = \"core-32\"\nfeatures = [{ feature = \"spread\" }]\n";
+  const auto model = load_edited("\"core-32\"", '"' + set + '"');
+  ASSERT_FALSE(model);
+  EXPECT_EQ(model.error().code, ErrorCode::feature_unknown);
+  EXPECT_EQ(model.error().field, "feature_set");
+}
+
 TEST_F(ModelFile, a_changed_model_is_refused) {
   std::ofstream(path_, std::ios::app) << ' ';
   const auto model = load_model(path_);

@@ -47,10 +47,16 @@ const std::vector<Refusal>& refusals() {
   static const std::string kTrees = "learner.gradient_booster.model.trees";
   static const std::vector<Refusal> kRefusals = {
       {"no learner", [](Json& m) { m.erase("learner"); }, kUnsupported, "learner.gradient_booster.name"},
-      {"dart", [](Json& m) { booster(m) = {{"name", "dart"}, {"gbtree", booster(m)}, {"weight_drop", {1.0}}}; },
-       kUnsupported, "learner.gradient_booster.name"},
-      {"dart in the newest form", [](Json& m) { booster(m)["model"]["weight_drop"] = {1.0}; }, kUnsupported,
-       "learner.gradient_booster.model.weight_drop[0]"},
+      {"dart of too few weights",
+       [](Json& m) { booster(m) = {{"name", "dart"}, {"gbtree", booster(m)}, {"weight_drop", {1.0}}}; }, kInvalid,
+       "learner.gradient_booster.weight_drop"},
+      {"dart in the newest form, of too few weights",
+       [](Json& m) { booster(m)["model"]["weight_drop"] = {1.0}; }, kInvalid, "learner.gradient_booster.weight_drop"},
+      {"dart without weights", [](Json& m) { booster(m) = {{"name", "dart"}, {"gbtree", booster(m)}}; }, kSyntax,
+       "learner.gradient_booster.weight_drop"},
+      {"dart whose leaves overflow",
+       [](Json& m) { booster(m)["model"]["weight_drop"] = {1.0, 3e38, 1.0}; tree(m)["split_conditions"][leaf(m)] = 1e3; },
+       kInvalid, "learner.gradient_booster.weight_drop[1]"},
       {"gblinear", [](Json& m) { booster(m) = {{"name", "gblinear"}, {"model", {{"weights", {0.5, 1}}}}}; },
        kUnsupported, "learner.gradient_booster.name"},
       {"unknown objective", [](Json& m) { learner(m)["objective"]["name"] = "survival:cox"; }, kUnsupported,
@@ -58,6 +64,8 @@ const std::vector<Refusal>& refusals() {
       {"softmax", [](Json& m) { learner(m)["objective"]["name"] = "multi:softprob"; }, kUnsupported,
        "learner.objective.name"},
       {"classes", [](Json& m) { parameters(m)["num_class"] = "3"; }, kUnsupported,
+       "learner.learner_model_param.num_class"},
+      {"too many classes", [](Json& m) { parameters(m)["num_class"] = "257"; }, kUnsupported,
        "learner.learner_model_param.num_class"},
       {"targets", [](Json& m) { parameters(m)["num_target"] = "2"; }, kUnsupported,
        "learner.learner_model_param.num_target"},
@@ -318,7 +326,7 @@ TEST(XgboostJson, damaged_bytes_never_crash) {
     }
     ++accepted;
     const std::vector<float> row = test::make_row(static_cast<int>(trees->feature_count), random);
-    EXPECT_FALSE(std::isnan(TreeKernel(*trees).margin(row.data())));
+    EXPECT_FALSE(std::isnan(TreeKernel<float>(*trees, trees->roots).sum(row.data(), 0)));
   }
   EXPECT_GT(accepted, 100);
   EXPECT_GT(refused, 100);

@@ -5,9 +5,10 @@
 #include <fmt/format.h>
 
 #include <string>
+#include <string_view>
 
 #include "core/base/hash.hpp"
-#include "ml/features/core_32.hpp"
+#include "ml/features/feature_set.hpp"
 #include "ml/models/tree_ensemble.hpp"
 #include "tests/support/feed_files.hpp"
 
@@ -25,8 +26,8 @@ class SmallModel {
   std::string why_not() const { return loaded_ ? "" : loaded_.error().message(); }
 
  private:
-  static std::string stump(core_32::HalfLife half_life, double leaf) {
-    const std::size_t feature = core_32::kMidDeviation + std::size_t{half_life};
+  static std::string stump(std::string_view lane, double leaf) {
+    const std::size_t feature = FeatureSet::core_32().lane(lane).value();
     return fmt::format(
         R"({{"tree_param":{{"num_nodes":"3","size_leaf_vector":"0"}},"left_children":[1,-1,-1],"right_children":[2,-1,-1],)"
         R"("split_indices":[{},0,0],"split_conditions":[0.05,{},{}],"default_left":[1,0,0],"split_type":[0,0,0]}})",
@@ -38,7 +39,7 @@ class SmallModel {
         R"("num_target":"1"}},"objective":{{"name":"reg:squarederror"}},"feature_names":[],"feature_types":[],)"
         R"("gradient_booster":{{"name":"gbtree","model":{{"gbtree_model_param":{{"num_trees":"3","size_leaf_vector":"0"}},)"
         R"("tree_info":[0,0,0],"trees":[{},{},{}]}}}}}}}})",
-        stump(core_32::k1s, leaf), stump(core_32::k15s, leaf), stump(core_32::k240s, leaf));
+        stump("mid_deviation_1s", leaf), stump("mid_deviation_15s", leaf), stump("mid_deviation_240s", leaf));
   }
   static Result<LoadedModel> load(const std::string& path, const std::string& json) {
     TT_TRY_VOID(write_sidecar(path, {.feature_set = "core-32",

@@ -22,6 +22,7 @@ void add_events(CLI::App& app, Action& chosen);
 void add_ctl(CLI::App& app, Action& chosen);
 void add_config(CLI::App& app, Action& chosen);
 void add_explain(CLI::App& app, Action& chosen);
+void add_features(CLI::App& app, Action& chosen);  // list, explain, compute
 void add_perf(CLI::App& app, Action& chosen);
 void add_bench(CLI::App& app, Action& chosen);
 void add_abi(CLI::App& app, Action& chosen);

@@ -168,6 +168,7 @@ Result<ExitCode> demo(const DemoArguments& arguments) {
 
   InstrumentTable instruments(settings.core.instruments_max);
   TT_TRY(const auto feed, DaemonFeed::open(source, arguments.speed, split_ns, instruments));
+  TT_TRY_VOID(check_feed(settings, model, feed->contents(), instruments, describe(source)));
   RunReport report(instruments);
   std::optional<DecisionHash> hash;
   DaemonOptions options;

@@ -55,6 +55,7 @@ int run(int argc, char** argv) {
   add_ctl(app, chosen);
   add_config(app, chosen);
   add_explain(app, chosen);
+  add_features(app, chosen);
   add_bench(app, chosen);
   add_perf(app, chosen);
   add_abi(app, chosen);

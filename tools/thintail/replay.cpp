@@ -10,9 +10,11 @@
 #include "adapters/journal/journal_reader.hpp"
 #include "core/config/demo_settings.hpp"
 #include "strategies/backtest/backtest.hpp"
+#include "strategies/backtest/feature_pass.hpp"
 #include "strategies/backtest/replayer.hpp"
 #include "strategies/backtest/run_comparison.hpp"
 #include "tools/report/bar_dump.hpp"
+#include "tools/report/feature_dump.hpp"
 #include "tools/report/report_text.hpp"
 #include "tools/thintail/commands.hpp"
 #include "tools/thintail/run_options.hpp"
@@ -25,6 +27,7 @@ struct ReplayArguments {
   std::vector<std::string> inputs;
   std::string speed = "max";
   std::string dump_bars;
+  std::string dump_features;
   std::string period = "M1";
   std::string compare;
   bool json = false;
@@ -64,6 +67,75 @@ bool is_journal(const std::string& path) {
   return path.ends_with(".ttj") || std::filesystem::is_directory(path, ignored);
 }
 
+// The feature rows of a run, from the events that stand in it. Where its model reads the same set, each prediction's digest
+// must be that of the row made here: what is written is what was decided on.
+class FeatureRecorder {
+ public:
+  static Result<FeatureRecorder> create(const ReplayArguments& arguments, const Settings& settings,
+                                        const FileFeed& feed, const InstrumentTable& instruments, Isa isa,
+                                        const LoadedModel* model) {
+    TT_TRY(const FeatureSet* set, configured_features(settings));
+    if (set == nullptr && model != nullptr) set = model->features;
+    const auto refuse = [&](std::string field, std::string expected, std::string found) {
+      return fail({.code = ErrorCode::usage,
+                   .doing = "reading --dump-features",
+                   .field = std::move(field),
+                   .expected = std::move(expected),
+                   .found = std::move(found)});
+    };
+    if (set == nullptr) return refuse("--set", "the name of a feature set, e.g. --set scalper-64", "none");
+    TT_TRY_VOID(set->require(needs_served(feed.contents(), 1), arguments.inputs.front()));
+    TT_TRY(FeatureDump dump, FeatureDump::create(arguments.dump_features, *set));
+    return FeatureRecorder(std::move(dump), std::make_unique<FeatureRun>(instruments, *set, isa), instruments,
+                           model != nullptr && model->features == set);
+  }
+
+  void add(const Event& event) {
+    if (event.type == EventType::prediction && checks_digests_) {
+      differing_ +=
+          row_ != nullptr && event.as<Prediction>().feature_digest != run_->market().features()->digest(*row_);
+    }
+    const FeatureRow* const row = run_->take(event);
+    if (row == nullptr) return;
+    row_ = row;
+    if (dump_.rows() == 0) instrument_ = event.instrument;
+    other_instruments_ |= event.instrument != instrument_;
+    dump_.add(event.time_ns, *row);
+  }
+
+  Result<void> finish(const std::vector<std::string>& inputs) {
+    const auto refuse = [&](ErrorCode code, std::string expected, std::string found) {
+      return fail({.code = code,
+                   .doing = "writing features",
+                   .file = dump_.path(),
+                   .expected = std::move(expected),
+                   .found = std::move(found)});
+    };
+    if (other_instruments_) return refuse(ErrorCode::usage, "ticks of one instrument", "those of several");
+    if (differing_ != 0) {
+      return refuse(ErrorCode::replay_differs, "the rows that the model saw",
+                    fmt::format("{} that differ", differing_));
+    }
+    return dump_.finish((*instruments_)[instrument_].name(), inputs);
+  }
+
+  const FeatureDump& dump() const noexcept { return dump_; }
+
+ private:
+  FeatureRecorder(FeatureDump dump, std::unique_ptr<FeatureRun> run, const InstrumentTable& instruments,
+                  bool checks_digests)
+      : dump_(std::move(dump)), run_(std::move(run)), instruments_(&instruments), checks_digests_(checks_digests) {}
+
+  FeatureDump dump_;
+  std::unique_ptr<FeatureRun> run_;
+  const InstrumentTable* instruments_;
+  bool checks_digests_;
+  const FeatureRow* row_ = nullptr;  // of the last tick
+  InstrumentId instrument_ = 0;
+  bool other_instruments_ = false;
+  std::uint64_t differing_ = 0;
+};
+
 Error differs(const EventDifference& difference, const std::string& journal) {
   return {.code = ErrorCode::replay_differs,
           .doing = fmt::format("event {} {}", difference.sequence, difference.what),
@@ -83,6 +155,7 @@ Result<ExitCode> replay_ticks(const ReplayArguments& arguments) {
   TT_TRY(InstrumentTable instruments, configured_instruments(settings));
   TT_TRY(const auto model, configured_model(settings));
   TT_TRY(FileFeed feed, FileFeed::open(arguments.inputs, arguments.run.feed_options(settings), instruments));
+  TT_TRY_VOID(check_feed(settings, model, feed.contents(), instruments, arguments.inputs.front()));
   PacedSource source(feed, pace);
   BarPeriod period{};
   if (!bar_period_from_name(arguments.period, period)) {
@@ -95,6 +168,12 @@ Result<ExitCode> replay_ticks(const ReplayArguments& arguments) {
   if (!arguments.dump_bars.empty()) {
     TT_TRY(BarDump created, BarDump::create(arguments.dump_bars, period, instruments));
     dump.emplace(std::move(created));
+  }
+  std::optional<FeatureRecorder> features;
+  if (!arguments.dump_features.empty()) {
+    TT_TRY(FeatureRecorder created,
+           FeatureRecorder::create(arguments, settings, feed, instruments, isa, model ? &*model : nullptr));
+    features.emplace(std::move(created));
   }
   std::optional<LastRun> recorded;
   std::optional<RunComparison> comparison;
@@ -110,6 +189,7 @@ Result<ExitCode> replay_ticks(const ReplayArguments& arguments) {
       run_backtest(source, settings, instruments, {isa, 1, model ? &*model : nullptr}, [&](const Event& event) {
         report.add(event);
         if (dump) dump->add(event);
+        if (features) features->add(event);
         if (comparison) comparison->add(event);
       });
   const double wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -118,6 +198,7 @@ Result<ExitCode> replay_ticks(const ReplayArguments& arguments) {
     return fail({.code = ErrorCode::no_ticks, .doing = "replaying", .file = arguments.inputs.front()});
   }
   if (dump) TT_TRY_VOID(dump->finish());
+  if (features) TT_TRY_VOID(features->finish(arguments.inputs));
 
   ReportInput input;
   input.title = "Replay";
@@ -131,6 +212,9 @@ Result<ExitCode> replay_ticks(const ReplayArguments& arguments) {
   input.hashed_outputs = result.outputs;
   input.wall_s = wall_s;
   fmt::print("{}", arguments.json ? report_json(input) : report_text(input));
+  if (features && !arguments.json) {
+    fmt::print("\n{} feature rows written to {}\n", grouped(features->dump().rows()), features->dump().path());
+  }
   if (comparison) {
     if (const auto& difference = comparison->finish()) return fail(differs(*difference, arguments.compare));
     if (!arguments.json) fmt::print("\nequal to {}: {} events\n", arguments.compare, grouped(comparison->compared()));
@@ -178,6 +262,12 @@ Result<ExitCode> replay(const ReplayArguments& arguments) {
         {.code = ErrorCode::usage, .doing = "replaying", .expected = "either tick files or journals", .found = "both"});
   }
   if (journals == 0) return replay_ticks(arguments);
+  if (!arguments.dump_features.empty()) {
+    return fail({.code = ErrorCode::usage,
+                 .doing = "replaying a journal with --dump-features",
+                 .expected = "tick files",
+                 .found = arguments.inputs.front()});
+  }
   // A journal is always held against itself; naming another one compares nothing that this would not.
   if (!arguments.compare.empty() && arguments.inputs != std::vector{arguments.compare}) {
     return fail({.code = ErrorCode::usage,
@@ -196,6 +286,8 @@ void add_replay(CLI::App& app, Action& chosen) {
   command->add_option("FILE|JOURNAL", arguments->inputs, "Tick files (merged by time), or journals")->required();
   command->add_option("--speed", arguments->speed, "max, or a multiple of real time such as 1x or 10x");
   command->add_option("--dump-bars", arguments->dump_bars, "Write closed bars to this CSV file");
+  command->add_option("--dump-features", arguments->dump_features,
+                      "Write the row of each tick to this .npy file; --set NAME names the feature set");
   command->add_option("--period", arguments->period, "Period of the dumped bars: M1 M5 M15 M30 H1 H4 D1");
   command->add_option("--compare", arguments->compare, "Journal whose events must equal this run's; exit 2 where not");
   command->add_flag("--json", arguments->json, "Report as JSON");
@@ -203,7 +295,13 @@ void add_replay(CLI::App& app, Action& chosen) {
   arguments->run.add_ticks_to(*command);
   arguments->run.add_model_to(*command);
   command->footer(ticks_help());
-  command->callback([arguments, &chosen] { chosen = [arguments] { return replay(*arguments); }; });
+  command->callback([arguments, &chosen] {
+    // `--set scalper-64` names a feature set: the setting features.set.
+    for (std::string& text : arguments->run.sets) {
+      if (!text.contains('=')) text.insert(0, "features.set=");
+    }
+    chosen = [arguments] { return replay(*arguments); };
+  });
 }
 
 }  // namespace thintail

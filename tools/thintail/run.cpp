@@ -48,6 +48,7 @@ Result<ExitCode> run(const RunArguments& arguments) {
   // A live simulator plays in real time whatever the speed setting, which is for files.
   TT_TRY(const auto feed, DaemonFeed::open(source, is_live ? "1x" : settings.feed.speed,
                                            std::numeric_limits<std::int64_t>::min(), instruments));
+  TT_TRY_VOID(check_feed(settings, model, feed->contents(), instruments, describe(source)));
   DaemonOptions options;
   options.settings = settings;
   options.instruments = &instruments;

@@ -43,7 +43,11 @@ Result<Config> RunOptions::load(const Settings& defaults) const {
   if (strict) overrides.push_back({"feed.strict", "true", "--strict"});
   const std::optional<std::filesystem::path> path =
       config_path.empty() ? std::nullopt : std::optional<std::filesystem::path>(config_path);
-  return load_config(path, overrides, thintail_environment(), defaults);
+  TT_TRY(Config config, load_config(path, overrides, thintail_environment(), defaults));
+  // The journal must name a file that a later replay finds from any folder.
+  std::string& set = config.settings.features.set;
+  if (FeatureSet::is_path(set)) set = std::filesystem::absolute(set).lexically_normal().string();
+  return config;
 }
 
 FileFeedOptions RunOptions::feed_options(const Settings& settings) const {
@@ -56,10 +60,23 @@ Result<InstrumentTable> configured_instruments(const Settings& settings) {
   return table;
 }
 
+Result<const FeatureSet*> configured_features(const Settings& settings) {
+  if (settings.features.set.empty()) return nullptr;
+  return FeatureSet::find(settings.features.set);
+}
+
+Result<void> check_feed(const Settings& settings, const std::optional<LoadedModel>& model, const FeedContents& contents,
+                        const InstrumentTable& instruments, std::string_view source) {
+  TT_TRY(const FeatureSet* set, configured_features(settings));
+  if (model) set = model->features;
+  return set == nullptr ? Result<void>() : set->require(needs_served(contents, instruments.size()), source);
+}
+
 Result<std::optional<LoadedModel>> configured_model(const Settings& settings) {
   std::optional<LoadedModel> model;
   if (!settings.model.path.empty()) {
-    TT_TRY(LoadedModel loaded, load_model(settings.model.path));
+    TT_TRY(const FeatureSet* features, configured_features(settings));
+    TT_TRY(LoadedModel loaded, load_model(settings.model.path, features));
     model.emplace(std::move(loaded));
   } else if (settings.strategy.kind == StrategyKind::model_edge) {
     return fail({.code = ErrorCode::config_missing,

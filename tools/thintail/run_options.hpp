@@ -7,11 +7,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "adapters/feeds/file_feed.hpp"
 #include "core/config/config.hpp"
 #include "core/isa/isa.hpp"
+#include "ml/features/feature_set.hpp"
 #include "ml/models/tree_ensemble.hpp"
 
 namespace thintail {
@@ -40,6 +42,13 @@ struct RunOptions {
 
 // Instruments of the configuration, ready for feeds to add theirs.
 Result<InstrumentTable> configured_instruments(const Settings& settings);
+
+// The set that the settings name; null where they name none.
+Result<const FeatureSet*> configured_features(const Settings& settings);
+
+// Refuses a feed that lacks what the features in force need: the model's, or else the configured ones.
+Result<void> check_feed(const Settings& settings, const std::optional<LoadedModel>& model, const FeedContents& contents,
+                        const InstrumentTable& instruments, std::string_view source);
 
 // The model that the settings name; empty where they name none. With strategy model_edge a model is required.
 Result<std::optional<LoadedModel>> configured_model(const Settings& settings);

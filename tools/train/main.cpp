@@ -22,7 +22,7 @@ namespace {
 
 struct CommandLine {
   TrainOptions train;
-  std::string set = "core-32";
+  std::string set;
   std::string horizon = "60s";
   std::string isa = "auto";
   std::string config;
@@ -50,7 +50,8 @@ void add_options(CLI::App& app, CommandLine& line) {
   app.add_option("--format", rows.source.file_feed.format, "Format of the files instead of detecting it");
   app.add_option("--instrument", rows.source.file_feed.instrument, "Instrument of the files, e.g. XAUUSD@oanda");
   app.add_flag("--strict", rows.source.file_feed.strict, "Refuse bad rows instead of counting them");
-  app.add_option("--set", line.set, "Feature set")->capture_default_str();
+  app.add_option("--set", line.set,
+                 "Feature set, built in or a TOML file; else features.set of the configuration, else core-32");
   app.add_option("--isa", line.isa, "Instruction set of the feature kernels: auto, scalar, avx2, avx512");
   app.add_option("--horizon", line.horizon, "How far ahead the label looks: a number and ms, s, m or h")
       ->capture_default_str();
@@ -101,7 +102,7 @@ Result<std::int64_t> duration_ns(const std::string& text) {
 }
 
 // Flag over environment over file over default, as in `thintail`.
-Result<void> apply_configuration(const CommandLine& line, TickSourceOptions& source) {
+Result<void> apply_configuration(CommandLine& line, TickSourceOptions& source) {
   std::vector<Override> overrides;
   if (line.seed) overrides.push_back({"simulator.seed", std::to_string(*line.seed), "--seed"});
   if (line.duration_s) overrides.push_back({"simulator.duration_s", std::to_string(*line.duration_s), "--duration"});
@@ -111,6 +112,7 @@ Result<void> apply_configuration(const CommandLine& line, TickSourceOptions& sou
   source.file_feed.sources = config.settings.sources;
   source.file_feed.strict = source.file_feed.strict || config.settings.feed.strict;
   source.simulator = config.settings.simulator;
+  if (line.set.empty()) line.set = config.settings.features.set.empty() ? "core-32" : config.settings.features.set;
   return {};
 }
 

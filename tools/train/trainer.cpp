@@ -70,9 +70,9 @@ Result<void> save(const std::string& path, std::string_view json) {
 }
 
 // What is on disk, through the evaluator that trades, against the library on every training row.
-Result<LoadedModel> reload_checked(const std::string& path, std::string_view json, const LabelledRows& rows,
-                                   const Matrix& matrix) {
-  TT_TRY(LoadedModel model, load_model(path));
+Result<LoadedModel> reload_checked(const std::string& path, std::string_view json, const FeatureSet& set,
+                                   const LabelledRows& rows, const Matrix& matrix) {
+  TT_TRY(LoadedModel model, load_model(path, &set));
   // A booster without training caches: it walks the trees instead of giving back sums kept while boosting.
   TT_TRY(const Booster fresh, Booster::from_json(json));
   TT_TRY(const std::vector<float> theirs, fresh.margins(matrix));
@@ -109,7 +109,7 @@ Result<TrainReport> train(const TrainOptions& options, Progress& progress) {
                              .trained_on = describe_training(options, rows)};
   TT_TRY_VOID(save(options.out, json));
   TT_TRY_VOID(write_sidecar(options.out, sidecar));
-  auto model = reload_checked(options.out, json, rows.train, matrix);
+  auto model = reload_checked(options.out, json, *options.rows.set, rows.train, matrix);
   if (!model) {
     std::error_code ignored;  // the error to report is the check's
     std::filesystem::remove(options.out, ignored);

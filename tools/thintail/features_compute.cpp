@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/thintail/features_compute.hpp"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <memory>
+
+#include "core/config/demo_settings.hpp"
+#include "core/time/clock_profile.hpp"
+#include "tools/report/compute_features.hpp"
+#include "tools/report/feature_dump.hpp"
+#include "tools/report/report_text.hpp"
+#include "tools/thintail/run_options.hpp"
+
+namespace thintail {
+namespace {
+
+struct ComputeArguments {
+  RunOptions run;
+  std::string file;
+  std::string set;
+  std::string out;
+  std::string stamp;
+  std::string side;
+  std::string period;
+  std::string volume;
+  std::string isa = "auto";
+  std::uint64_t limit = 0;  // 0: all
+};
+
+std::string counted(std::uint64_t count, std::string_view what) {
+  return count == 0 ? std::string{} : fmt::format("; {} {}", grouped(count), what);
+}
+
+std::string input_text(const ComputeReport& report) {
+  if (!report.is_whole) return "its beginning";
+  if (!report.has_bars) {
+    const FeedStats& stats = report.ticks;
+    return fmt::format("{} ticks{}{}{}{}", grouped(stats.ticks), counted(stats.bad_rows, "bad rows skipped"),
+                       counted(stats.crossed, "crossed"), counted(stats.backwards, "stamped before the row above"),
+                       counted(stats.trades, "trades"));
+  }
+  const BarStats& stats = report.bars;
+  return fmt::format("{} bars{}{}{}{}{}{}", grouped(stats.bars), counted(stats.bad_rows, "bad rows skipped"),
+                     counted(stats.repeated, "repeated rows skipped"),
+                     counted(stats.backwards, "rows of a time that was passed, skipped"),
+                     counted(stats.fillers, "rows without a quote, skipped"),
+                     counted(stats.gaps, "gaps within sessions"), counted(stats.crossed, "crossed at the close"));
+}
+
+const std::optional<Error>& first_bad_row(const ComputeReport& report) {
+  return report.has_bars ? report.bars.first_bad_row : report.ticks.first_bad_row;
+}
+
+std::string formats_help() {
+  std::string text = "Bar formats (--format; detected where none is named):\n";
+  for (const BarFormatInfo& row : bar_formats()) text += fmt::format("  {:<18} {}\n", row.name, row.description);
+  return text + "Tick f" + ticks_help().substr(1);
+}
+
+Result<ExitCode> compute(const ComputeArguments& arguments) {
+  TT_TRY(const Config config, arguments.run.load(demo_settings()));
+  const Settings& settings = config.settings;
+  ComputeOptions options;
+  options.file = arguments.file;
+  TT_TRY(options.set, FeatureSet::find(arguments.set));
+  TT_TRY(options.isa, isa_from_name(arguments.isa));
+  options.ticks = arguments.run.feed_options(settings);
+  options.bars = {.format = arguments.run.format,
+                  .clock = arguments.run.clock,
+                  .instrument = arguments.run.instrument,
+                  .stamp = arguments.stamp,
+                  .side = arguments.side,
+                  .period = arguments.period,
+                  .volume = arguments.volume,
+                  .strict = settings.feed.strict,
+                  .sources = settings.sources};
+  for (const auto& [name, instrument] : settings.instruments) options.instruments.push_back(instrument);
+  if (arguments.limit != 0) options.rows_max = arguments.limit;
+
+  TT_TRY(FeatureDump dump, FeatureDump::create(arguments.out, *options.set));
+  const auto start = std::chrono::steady_clock::now();
+  TT_TRY(const ComputeReport report,
+         compute_features(options, [&](std::int64_t time_ns, const FeatureRow& row) { dump.add(time_ns, row); }));
+  TT_TRY_VOID(dump.finish(report.instrument, {arguments.file}));
+  const double wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+
+  fmt::print(
+      "{}: {} rows of {} ({} lanes), {} rows/s\n  input      {}: {}\n  instrument {}\n  times      {}\n"
+      "  sidecar    {}\n",
+      dump.path(), grouped(report.rows), options.set->name(), options.set->lanes().size(),
+      grouped(static_cast<std::uint64_t>(static_cast<double>(report.rows) / std::max(wall_s, 1e-9))), arguments.file,
+      input_text(report), report.instrument, beside(dump.path(), ".times.npy"), beside(dump.path(), ".json"));
+  if (const auto& bad = first_bad_row(report)) fmt::print("  first bad row: {}\n", bad->message());
+  return ExitCode::ok;
+}
+
+}  // namespace
+
+void add_features_compute(CLI::App& features, Action& chosen) {
+  auto* command = features.add_subcommand("compute", "Feature rows of a file of ticks or bars, as a numpy array");
+  auto arguments = std::make_shared<ComputeArguments>();
+  command->add_option("FILE", arguments->file, "Tick file (a row a tick) or bar file (a row a closed bar)")->required();
+  command->add_option("--set", arguments->set, "Feature set: a built-in name or the path of a TOML file")->required();
+  command->add_option("--out", arguments->out, "F.npy; F.times.npy and F.json are written beside it")->required();
+  command->add_option("--config", arguments->run.config_path, "Configuration file (TOML): instruments and sources");
+  command->add_option("--stamp", arguments->stamp, "Bars: which end of its period a row's time is: open, close");
+  command->add_option("--side", arguments->side, "Bars of one side: bid, ask");
+  command->add_option("--period", arguments->period, "Bars: M1 M5 M15 M30 H1 H4 D1");
+  command->add_option("--volume", arguments->volume, "Bars: `traded` where the column of volume is traded volume");
+  command->add_option("--isa", arguments->isa, "Instruction set of the kernels: auto, scalar, avx2, avx512");
+  command->add_option("--limit", arguments->limit, "So many rows, from the first")->check(CLI::Range(1UL, 1UL << 60));
+  arguments->run.add_ticks_to(*command);
+  command->footer(formats_help());
+  command->callback([arguments, &chosen] { chosen = [arguments] { return compute(*arguments); }; });
+}
+
+}  // namespace thintail
