@@ -13,8 +13,6 @@
 namespace thintail::bench {
 namespace {
 
-constexpr std::uint64_t kTripsPerSample = 32;
-
 // Ours are the odd numbers, the other thread's the even ones.
 struct alignas(kCacheLineBytes) Ball {
   std::atomic<std::uint64_t> number{0};
@@ -28,10 +26,10 @@ void await(const Ball& ball, std::uint64_t number) noexcept {
 
 }  // namespace
 
-void ping_pong(int near_cpu, int far_cpu, std::size_t samples, const EngineClock& clock, std::vector<double>& out_ns,
-               std::size_t lines) {
-  const std::uint64_t warm_up = lines == 1 ? kTripsPerSample : 2 * lines;  // until every line was both sides'
-  const std::uint64_t trips = warm_up + samples * kTripsPerSample;
+std::uint64_t ping_pong(int near_cpu, int far_cpu, std::size_t samples, const EngineClock& clock,
+                        std::vector<double>& out_ns, std::size_t lines) {
+  const std::uint64_t warm_up = ping_pong_warm_up(lines);
+  const std::uint64_t trips = ping_pong_trips(samples, lines);
   // One line: there and back in the same. More: the first half goes there, the second half back.
   std::vector<Ball> balls(2 * lines);
   const auto there = [&](std::uint64_t trip) noexcept -> Ball& { return balls[trip % lines]; };
@@ -47,14 +45,16 @@ void ping_pong(int near_cpu, int far_cpu, std::size_t samples, const EngineClock
   for (std::uint64_t trip = 0; trip < trips;) {
     const std::uint64_t begin = stamp();
     const bool is_warm = trip >= warm_up;
-    for (const std::uint64_t end = trip + (is_warm ? kTripsPerSample : warm_up); trip < end; ++trip) {
+    for (const std::uint64_t end = trip + (is_warm ? kPingPongTripsPerSample : warm_up); trip < end; ++trip) {
       hit(there(trip), 2 * trip + 1);
       await(back(trip), 2 * trip + 2);
     }
     const auto elapsed_ns = static_cast<double>(clock.to_ns(stamp() - begin));
-    if (is_warm) out_ns.push_back(elapsed_ns / (2 * kTripsPerSample));
+    if (is_warm) out_ns.push_back(elapsed_ns / (2 * kPingPongTripsPerSample));
   }
   other.join();
+  // relaxed: the other thread has ended
+  return back(trips - 1).number.load(std::memory_order_relaxed) / 2;
 }
 
 }  // namespace thintail::bench

@@ -21,12 +21,22 @@ constexpr std::string_view distance_name(double one_way_ns) noexcept {
   return one_way_ns <= kNearMaxNs ? "near" : "far";
 }
 
+// Round trips of one call: those before it is warm, then those of its samples.
+inline constexpr std::uint64_t kPingPongTripsPerSample = 32;
+constexpr std::uint64_t ping_pong_warm_up(std::size_t lines) noexcept {
+  return lines == 1 ? kPingPongTripsPerSample : 2 * lines;  // until every line was both sides'
+}
+constexpr std::uint64_t ping_pong_trips(std::size_t samples, std::size_t lines) noexcept {
+  return ping_pong_warm_up(lines) + samples * kPingPongTripsPerSample;
+}
+
 // Appends `samples` one-way times to `out_ns`, each of them the mean of a few round trips, halved: a single trip cannot
 // be resolved by a counter with 10 ns steps.
 //
 // `lines` 1 is the least that is possible: the answer goes back in the line that just arrived. More of them are taken in
 // turn, a fresh line for each message in both directions, as in every ring: nothing but a flag in each.
-void ping_pong(int near_cpu, int far_cpu, std::size_t samples, const EngineClock& clock, std::vector<double>& out_ns,
-               std::size_t lines = 1);
+// Returns how many flags came back, each with the number that it was waited for with.
+std::uint64_t ping_pong(int near_cpu, int far_cpu, std::size_t samples, const EngineClock& clock,
+                        std::vector<double>& out_ns, std::size_t lines = 1);
 
 }  // namespace thintail::bench

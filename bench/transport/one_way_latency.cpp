@@ -119,13 +119,18 @@ Result<std::vector<CaseResult>> run_latency(const Options& options, Across acros
   std::vector<double> ratios;
   std::vector<double> raw_ns;
   std::vector<double> fresh_ns;
+  std::uint64_t flags = 0;
+  std::uint64_t flags_sent = 0;
   for (int repetition = 0; repetition < options.repetitions(kRepetitions); ++repetition) {
     std::vector<double> beside_ns;
     ping_pong(cpus.near, cpus.far, samples, clock, beside_ns);
     const std::size_t first = ours.samples.size();
     TT_TRY_VOID(ours.run(ours));
     ping_pong(cpus.near, cpus.far, samples, clock, beside_ns);
-    if (!options.ours_alone) ping_pong(cpus.near, cpus.far, samples, clock, fresh_ns, kSlots);
+    if (!options.ours_alone) {
+      flags += ping_pong(cpus.near, cpus.far, samples, clock, fresh_ns, kSlots);
+      flags_sent += ping_pong_trips(samples, kSlots);
+    }
     std::vector<double> now_ns(ours.samples.begin() + static_cast<std::ptrdiff_t>(first), ours.samples.end());
     const double beside = stats_of(beside_ns).p50;
     ratios.push_back(stats_of(now_ns).p50 / beside);
@@ -150,7 +155,8 @@ Result<std::vector<CaseResult>> run_latency(const Options& options, Across acros
     result.add_left_out("boost::lockfree::spsc_queue");
     return std::vector<CaseResult>{std::move(result)};
   }
-  result.add_peer("raw flag, a fresh line each time", stats_of(fresh_ns), "nothing to check: a flag alone");
+  TT_TRY(std::string flags_checked, all_equal(flags, flags_sent, "flags that came back"));
+  result.add_peer("raw flag, a fresh line each time", stats_of(fresh_ns), std::move(flags_checked));
   std::ranges::move(kernel, std::back_inserter(peers));
   const Messages messages = all_messages();
   const auto checked = [&](const Contender& one) {

@@ -19,8 +19,9 @@ namespace {
 
 using test::ProcessResult;
 
-const std::set<std::string> kCases = {"one_way_latency", "one_way_latency_ipc", "throughput", "throughput_ipc",
-                                      "publish",         "observers",           "table_read", "attach"};
+const std::set<std::string> kCases = {
+    "one_way_latency", "one_way_latency_ipc", "throughput",    "throughput_ipc", "publish",
+    "observers",       "table_read",          "command_queue", "bookkeeping",    "attach"};
 
 ProcessResult bench_transport(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), {test::program("thintail-bench-peers"), "transport"});
