@@ -62,7 +62,7 @@ stub ctest <<'STUB'
 #!/bin/sh
 echo "ctest $*" >>"$CALLS"
 case "$*" in
-  *-N*'-R shm/stream_test' | *-N*'-L fast') echo 'Total Tests: 1'; exit ;;
+  *-N*'-R shm/stream_test' | *-N*'-L ^fast$' | *-N*'-R fast') echo 'Total Tests: 1'; exit ;;
   *-N*) echo 'Total Tests: 0'; exit ;;
 esac
 mkdir -p "$2/Testing/Temporary"
@@ -146,7 +146,7 @@ two_starts_build_one_after_the_other() {
 }
 filter_takes_a_path() { door test --filter tests/shm/stream_test.cpp && calls 'ctest.*--parallel' && calls '-R shm/stream_test --par'; }
 filter_takes_a_room() { door test --filter shm/stream_test/... && calls '-R shm/stream_test --par'; }
-filter_takes_a_label() { door test --filter fast && calls '-L fast --par'; }
+filter_takes_a_suite_before_names() { door test --filter fast && calls '-L ^fast[$] --par'; }
 filter_is_text_and_not_a_pattern() { exits 64 door test --filter 'shm.stream_test' && calls 'shm\\.stream_test'; }
 filter_without_a_match_exits_64() { exits 64 door test --filter no/such && ! calls 'ctest.*--parallel'; }
 failed_test_exits_2() { CTEST_FAILS=8 exits 2 door test; }
@@ -199,9 +199,9 @@ check failed_build_shows_its_error_and_exits_1 's/2>&1 || built=no/2>\&1 || :/'
 check two_starts_build_one_after_the_other 's/^    flock 9/    :/'
 check filter_takes_a_path 's/name=\${name#tests\/}/:/'
 check filter_takes_a_room '/the room shm/d'
-check filter_takes_a_label 's/for by in -R -L/for by in -R/'
+check filter_takes_a_suite_before_names 's/^      set -- "\$@" -L .*/      set -- "$@" -R "$pattern"/'
 check filter_is_text_and_not_a_pattern '/^    pattern=/ s/| sed.*/)/'
-check filter_without_a_match_exits_64 '/has .* in its name or label/d'
+check filter_without_a_match_exits_64 '/has .* in its name, and/d'
 check failed_test_exits_2 's/|| exit 2$/|| exit 0/'
 check last_lines_of_test_are_those_of_ctest '/^  if .*cat "\$closing"/d'
 check absent_data_is_counted '/absent++/d'
