@@ -69,10 +69,7 @@ double NaiveWindows::value_of(const Lane& lane) const {
   if (lane.family == "window_variance_ratio") {
     return square > 0 ? two_square / (count - 2) / (2 * square / (count - 1)) : 0.0;
   }
-  if (lane.family == "window_two_scale_volatility") {
-    const double g = (count - 2) / (2 * (count - 1));
-    return std::sqrt(std::max(two_square / 2 - g * square, 0.0) / ((1 - g) * (count - 1))) * bp;
-  }
+  if (lane.family == "window_volatility") return std::sqrt(two_square / (2 * (count - 2))) * bp;
   if (lane.family == "window_spread") return spread / count * bp;
   if (lane.family == "window_rate") return (count - 1) / std::max(seconds, 1e-4);
   if (lane.family == "window_jump") {

@@ -94,7 +94,7 @@ constexpr std::array kCatalogue = {
         "Find what cleans the folder (systemd needs RemoveIPC=no), then start again: the journal has every event."},
     ErrorInfo{model_missing, ExitCode::runtime, "the model file does not exist", "Nothing stands at the path given.",
               "Check --model, or train one with `thintail-train`."},
-    ErrorInfo{model_syntax, ExitCode::runtime, "the model file is not valid JSON of its kind",
+    ErrorInfo{model_syntax, ExitCode::runtime, "the model file is not what its kind says",
               "A key is missing or has another type than XGBoost writes.", "Save the model again as .json."},
     ErrorInfo{model_unsupported, ExitCode::runtime, "the model uses something the evaluator does not have",
               "Refused rather than evaluated differently from the library.",

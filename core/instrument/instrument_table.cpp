@@ -34,6 +34,13 @@ constexpr std::array kMetalsAndCrypto = {
     BuiltIn{"ETH", "USDT", 2, kE9 / 100'000, 1 * kE9, CalendarId::always},
 };
 
+// Where a venue's prices move in steps of several points: its tick size.
+struct VenueTick {
+  std::string_view symbol, venue;
+  std::int64_t tick_size_e9;
+};
+constexpr std::array kVenueTicks = {VenueTick{"BTCUSDT", "binance-usdm", kE9 / 10}};
+
 constexpr std::int64_t point_e9(std::uint8_t digits) noexcept {
   std::int64_t point = kE9;
   for (std::uint8_t i = 0; i < digits; ++i) point /= 10;
@@ -87,12 +94,14 @@ std::string quoted(std::string_view text) { return fmt::format("\"{}\"", printab
 std::optional<Instrument> built_in_instrument(std::string_view symbol, std::string_view venue) {
   const auto row = find_built_in(symbol);
   if (!row) return std::nullopt;
+  const auto* coarser = std::ranges::find_if(
+      kVenueTicks, [&](const VenueTick& tick) { return tick.symbol == symbol && tick.venue == venue; });
   return Instrument{.symbol = std::string(symbol),
                     .venue = std::string(venue),
                     .base = std::string(row->base),
                     .quote = std::string(row->quote),
                     .digits = row->digits,
-                    .tick_size_e9 = point_e9(row->digits),
+                    .tick_size_e9 = coarser != kVenueTicks.end() ? coarser->tick_size_e9 : point_e9(row->digits),
                     .lot_step_e9 = row->lot_step_e9,
                     .contract_size_e9 = row->contract_size_e9,
                     .calendar = row->calendar};

@@ -173,7 +173,7 @@ constexpr std::array kFamilies = {
            "end",
            "1e4 (price - S) / price; S += a (extreme - S), not into the ranges of the last two bars; a = `factor` "
            "times the "
-           "number of extremes, at most 10; a bar that touches S turns the trend and S becomes the extreme",
+           "number of extremes, at most 10; a bar that passes S turns the trend and S becomes the extreme",
            kWilder, "tulip_atoz.txt: psar .02 .2"),
     family(BarFamily::ichimoku_line, "ichimoku_line", "bp", kIchimokuLine, "`bars` bars", kWholeWindow,
            "1e4 (price - (high + low) / 2) / price of the last `bars` bars: tenkan for 9, kijun for 26", "G. Hosoda",

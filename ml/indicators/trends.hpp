@@ -40,7 +40,7 @@ struct AdaptiveAverage {
   bool is_warm(std::uint32_t bars) const noexcept { return bars_seen > bars; }
 };
 
-// The stop for a position in the trend's direction, reversed when a bar touches it. The acceleration grows by `step` with
+// The stop for a position in the trend's direction, reversed when a bar passes it. The acceleration grows by `step` with
 // every new extreme, up to ten steps.
 struct ParabolicStop {
   static constexpr std::uint32_t kStepsMax = 10;

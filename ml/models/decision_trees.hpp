@@ -43,6 +43,7 @@ struct DecisionTrees {
   std::uint32_t feature_count = 0;
   std::uint32_t depth_max = 0;  // compares on the longest way from a root to a leaf
   std::string objective;
+  std::string saved_by;  // "XGBoost 1.7", "LightGBM text v4": as the file says
   // The library's prediction is the mean over so many iterations of what we sum up; 1: it is the sum itself.
   std::uint32_t averaged_over = 1;
   std::vector<std::uint32_t> roots;  // in file order, which is the order of addition

@@ -31,7 +31,8 @@ enum class Missing : std::uint8_t { none = 0, zero = 1, nan = 2 };
 float first_above(double threshold) noexcept {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   if (threshold >= static_cast<double>(std::numeric_limits<float>::max())) return kInfinity;
-  if (threshold < static_cast<double>(std::numeric_limits<float>::lowest())) return std::numeric_limits<float>::lowest();
+  if (threshold < static_cast<double>(std::numeric_limits<float>::lowest()))
+    return std::numeric_limits<float>::lowest();
   const float nearest = static_cast<float>(threshold);
   return static_cast<double>(nearest) > threshold ? nearest : std::nextafter(nearest, kInfinity);
 }
@@ -64,11 +65,20 @@ class LightgbmReader {
  private:
   // What a tree's block says, by key; the views are into the text.
   enum Key : std::size_t {
-    kNumLeaves, kNumCat, kSplitFeature, kThreshold, kDecisionType, kLeftChild, kRightChild, kLeafValue, kIsLinear, kKeys
+    kNumLeaves,
+    kNumCat,
+    kSplitFeature,
+    kThreshold,
+    kDecisionType,
+    kLeftChild,
+    kRightChild,
+    kLeafValue,
+    kIsLinear,
+    kKeys
   };
-  static constexpr std::array<std::string_view, kKeys> kNames = {
-      "num_leaves", "num_cat", "split_feature", "threshold", "decision_type",
-      "left_child", "right_child", "leaf_value", "is_linear"};
+  static constexpr std::array<std::string_view, kKeys> kNames = {"num_leaves",  "num_cat",       "split_feature",
+                                                                 "threshold",   "decision_type", "left_child",
+                                                                 "right_child", "leaf_value",    "is_linear"};
   struct Entry {
     std::string_view value;
     std::size_t line = 0;  // 0: absent
@@ -121,6 +131,7 @@ class LightgbmReader {
         if (value != "v2" && value != "v3" && value != "v4") {
           return refuse(key, "v2, v3 or v4", printable(value), ErrorCode::model_unsupported);
         }
+        trees_.saved_by = fmt::format("LightGBM text {}", value);
       } else if (key == "num_class") {
         TT_TRY(classes, integer(key, value, 1, kModelOutputsMax));
       } else if (key == "num_tree_per_iteration") {
@@ -182,8 +193,8 @@ class LightgbmReader {
       }
     }
     if (entries[kIsLinear].line != 0 && entries[kIsLinear].value != "0") {
-      return refuse_at(entries[kIsLinear].line, "is_linear", "constant leaves (0)",
-                       printable(entries[kIsLinear].value), ErrorCode::model_unsupported);
+      return refuse_at(entries[kIsLinear].line, "is_linear", "constant leaves (0)", printable(entries[kIsLinear].value),
+                       ErrorCode::model_unsupported);
     }
     if (trees_.nodes.size() + 2 * static_cast<std::size_t>(leaves) > kModelNodesMax) {
       return refuse_at(entries[kNumLeaves].line, "num_leaves", fmt::format("at most {} nodes", kModelNodesMax), "more",
@@ -336,12 +347,10 @@ class LightgbmReader {
     }
     return number;
   }
-  std::string found() const {
-    return at_end_ ? "the end of the file" : fmt::format("\"{}\"", printable(line_, 40));
-  }
+  std::string found() const { return at_end_ ? "the end of the file" : fmt::format("\"{}\"", printable(line_, 40)); }
   std::unexpected<Error> refuse(std::string_view field, std::string expected, std::string found,
                                 ErrorCode code = ErrorCode::model_syntax) const {
-    return refuse_at(line_number_, field, std::move(expected), std::move(found), code);
+    return refuse_at(std::max<std::size_t>(1, line_number_), field, std::move(expected), std::move(found), code);
   }
   std::unexpected<Error> refuse_at(std::size_t line, std::string_view field, std::string expected, std::string found,
                                    ErrorCode code = ErrorCode::model_syntax) const {

@@ -221,13 +221,13 @@ Result<const FeatureSet*> set_of(const ModelSidecar& sidecar, const std::string&
   if (const FeatureSet* set = FeatureSet::built_in(sidecar.feature_set)) return set;
   std::vector<std::string_view> known;
   for (const FeatureSet* set : FeatureSet::all()) known.push_back(set->name());
-  return fail({.code = ErrorCode::feature_unknown,
-               .doing = "finding the feature set that a model was trained on",
-               .file = sidecar_file,
-               .field = "feature_set",
-               .expected = fmt::format("a built-in one ({}), or the set's TOML file as features.set",
-                                       fmt::join(known, ", ")),
-               .found = printable(sidecar.feature_set)});
+  return fail(
+      {.code = ErrorCode::feature_unknown,
+       .doing = "finding the feature set that a model was trained on",
+       .file = sidecar_file,
+       .field = "feature_set",
+       .expected = fmt::format("a built-in one ({}), or the set's TOML file as features.set", fmt::join(known, ", ")),
+       .found = printable(sidecar.feature_set)});
 }
 
 }  // namespace

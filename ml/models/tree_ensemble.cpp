@@ -24,7 +24,8 @@ bool masks_win(Isa isa) noexcept { return isa == Isa::avx512 && byte_permute_ava
 template <class Sum>
 class Output {
  public:
-  Output(const DecisionTrees& trees, std::uint32_t group, Isa isa) : start_(static_cast<Sum>(trees.base_margins[group])) {
+  Output(const DecisionTrees& trees, std::uint32_t group, Isa isa)
+      : start_(static_cast<Sum>(trees.base_margins[group])) {
     const std::vector<std::uint32_t> roots = trees.roots_of(group);
     if (masks_win(isa)) masks_ = MaskForest<Sum>::create(trees, roots);
     if (!masks_) walks_.emplace(trees, roots);
@@ -63,7 +64,8 @@ struct TreeEnsemble::Impl {
   // `use(row)` on the row that the trees are to see.
   template <class Use>
   TT_ALWAYS_INLINE auto with_row(const float* features, Use&& use) const noexcept {
-    if (zero_is_missing.empty()) [[likely]] return use(features);
+    if (zero_is_missing.empty()) [[likely]]
+      return use(features);
     std::array<float, kModelFeaturesMax> row;  // NOLINT: only what is used is written
     std::copy_n(features, feature_count, row.data());
     for (const std::uint32_t feature : zero_is_missing) {
@@ -91,8 +93,12 @@ TreeEnsemble::~TreeEnsemble() = default;
 TreeEnsemble::TreeEnsemble(TreeEnsemble&&) noexcept = default;
 TreeEnsemble& TreeEnsemble::operator=(TreeEnsemble&&) noexcept = default;
 
+TreeEnsemble TreeEnsemble::from_trees(const DecisionTrees& trees, const Sha256Digest& digest, Isa isa) {
+  return TreeEnsemble(std::make_unique<Impl>(trees, digest, isa));
+}
+
 TreeEnsemble TreeEnsemble::lay_out(const DecisionTrees& trees, std::string_view bytes, Isa isa) {
-  return TreeEnsemble(std::make_unique<Impl>(trees, thintail::sha256(bytes), isa));
+  return from_trees(trees, thintail::sha256(bytes), isa);
 }
 
 Result<TreeEnsemble> TreeEnsemble::from_xgboost_json(std::string_view json, std::string_view file, Isa isa) {

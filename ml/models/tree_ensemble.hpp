@@ -31,6 +31,8 @@ class TreeEnsemble {
   static Result<TreeEnsemble> from_xgboost_ubj(std::string_view ubj, std::string_view file, Isa isa = best_isa());
   // `text` is a LightGBM model as that library saves it (v2 to v4).
   static Result<TreeEnsemble> from_lightgbm_text(std::string_view text, std::string_view file, Isa isa = best_isa());
+  // Trees that a reader has checked; `digest` is what sha256() answers.
+  static TreeEnsemble from_trees(const DecisionTrees& trees, const Sha256Digest& digest, Isa isa = best_isa());
 
   ~TreeEnsemble();
   TreeEnsemble(TreeEnsemble&&) noexcept;

@@ -140,10 +140,7 @@ std::int64_t UbjCursor::integer_of(char type) {
     case 'L': return static_cast<std::int64_t>(take_unsigned(8));
     default: break;
   }
-  if (!failed()) {
-    --at_;
-    fail_syntax("an integer");
-  }
+  fail(ErrorCode::model_syntax, "an integer", fmt::format("a value of type \"{}\"", printable({&type, 1})));
   return 0;
 }
 

@@ -190,7 +190,8 @@ class XgboostReader {
     json_.array([this](std::size_t) {
       const float weight = json_.float32();
       if (!std::isfinite(weight)) return invalid("finite weights of trees", fmt::format("{}", weight));
-      if (weights_.size() == kModelTreesMax) return unsupported(fmt::format("at most {} trees", kModelTreesMax), "more");
+      if (weights_.size() == kModelTreesMax)
+        return unsupported(fmt::format("at most {} trees", kModelTreesMax), "more");
       weights_.push_back(weight);
     });
   }
@@ -369,6 +370,7 @@ class XgboostReader {
       return refuse("version", "binary:logitraw of release 1.7 or later, whose base_score is a margin",
                     fmt::format("{}.{}", version_[0], version_[1]));
     }
+    trees_.saved_by = fmt::format("XGBoost {}.{}", version_[0], version_[1]);
     if (base_scores_.empty()) return missing("learner.learner_model_param.base_score");
     if (trees_.feature_count == 0) return missing("learner.learner_model_param.num_feature");
     if (num_trees_ != static_cast<std::int64_t>(trees_.roots.size()) || trees_.groups.size() != trees_.roots.size()) {

@@ -50,6 +50,12 @@ TEST(BuiltIn, fx_pairs_follow_the_market_order_of_currencies) {
   }
 }
 
+TEST(BuiltIn, a_venue_may_tick_in_several_points) {
+  EXPECT_EQ(built_in_instrument("BTCUSDT", "binance-usdm")->tick_size_e9, kE9 / 10);
+  EXPECT_EQ(built_in_instrument("BTCUSDT", "binance")->tick_size_e9, kE9 / 100);
+  EXPECT_EQ(built_in_instrument("ETHUSDT", "binance-usdm")->tick_size_e9, kE9 / 100);
+}
+
 TEST(BuiltIn, crypto_never_closes) {
   for (const auto* symbol : {"BTCUSD", "BTCUSDT", "ETHUSD", "ETHUSDT"}) {
     const auto row = built_in_instrument(symbol, "binance");

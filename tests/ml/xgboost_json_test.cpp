@@ -50,12 +50,15 @@ const std::vector<Refusal>& refusals() {
       {"dart of too few weights",
        [](Json& m) { booster(m) = {{"name", "dart"}, {"gbtree", booster(m)}, {"weight_drop", {1.0}}}; }, kInvalid,
        "learner.gradient_booster.weight_drop"},
-      {"dart in the newest form, of too few weights",
-       [](Json& m) { booster(m)["model"]["weight_drop"] = {1.0}; }, kInvalid, "learner.gradient_booster.weight_drop"},
+      {"dart in the newest form, of too few weights", [](Json& m) { booster(m)["model"]["weight_drop"] = {1.0}; },
+       kInvalid, "learner.gradient_booster.weight_drop"},
       {"dart without weights", [](Json& m) { booster(m) = {{"name", "dart"}, {"gbtree", booster(m)}}; }, kSyntax,
        "learner.gradient_booster.weight_drop"},
       {"dart whose leaves overflow",
-       [](Json& m) { booster(m)["model"]["weight_drop"] = {1.0, 3e38, 1.0}; tree(m)["split_conditions"][leaf(m)] = 1e3; },
+       [](Json& m) {
+         booster(m)["model"]["weight_drop"] = {1.0, 3e38, 1.0};
+         tree(m)["split_conditions"][leaf(m)] = 1e3;
+       },
        kInvalid, "learner.gradient_booster.weight_drop[1]"},
       {"gblinear", [](Json& m) { booster(m) = {{"name", "gblinear"}, {"model", {{"weights", {0.5, 1}}}}}; },
        kUnsupported, "learner.gradient_booster.name"},

@@ -208,7 +208,7 @@ TEST(XgboostUbj, refuses_damage_and_says_where) {
           kTree + ".default_left", "-");
   refused(with(good, "default_left[$U", "default_left[$S"), kTree + ".default_left", "S#L");
   refused(with(good, "default_left[$U#", "default_left[$U["), kTree + ".default_left", "[L");
-  refused(with(good, "default_left[$U", "default_left[$d"), kTree + ".default_left", "");
+  refused(with(good, "default_left[$U", "default_left[$d"), kTree + ".default_left[0]", "type \"d\"");
   refused(with(good, "nameS", "name{"), "learner.gradient_booster.name", "{");
 }
 

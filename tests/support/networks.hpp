@@ -2,9 +2,9 @@
 // Networks for tests: random ones, a runner over ours, and the same layers in double with Eigen, window by window.
 #pragma once
 
-#include <Eigen/Dense>
 #include <cmath>
 #include <cstdint>
+#include <eigen3/Eigen/Dense>  // by its place, so that the header compiles without the package's flags
 #include <random>
 #include <string>
 #include <utility>
@@ -232,7 +232,8 @@ class ReferenceNetwork {
     const Eigen::Index width = layer.inputs;
     const Eigen::Index head = width / layer.heads;
     Sequence projected;
-    for (const Vector& row : x) projected.push_back(matrix(layer.weight, 3 * width) * row + vector(layer.bias, 3 * width));
+    for (const Vector& row : x)
+      projected.push_back(matrix(layer.weight, 3 * width) * row + vector(layer.bias, 3 * width));
     Sequence y;
     for (std::size_t t = 0; t < x.size(); ++t) {
       const std::size_t first = t + 1 > layer.window ? t + 1 - layer.window : 0;

@@ -37,9 +37,12 @@ std::string input_text(const ComputeReport& report) {
   if (!report.is_whole) return "its beginning";
   if (!report.has_bars) {
     const FeedStats& stats = report.ticks;
-    return fmt::format("{} ticks{}{}{}{}", grouped(stats.ticks), counted(stats.bad_rows, "bad rows skipped"),
+    // Without a snapshot no update follows on anything, and every lane of the book stays undefined.
+    const bool lacks_book = stats.book_updates != 0 && stats.book_snapshots == 0;
+    return fmt::format("{} ticks{}{}{}{}{}{}{}", grouped(stats.ticks), counted(stats.bad_rows, "bad rows skipped"),
                        counted(stats.crossed, "crossed"), counted(stats.backwards, "stamped before the row above"),
-                       counted(stats.trades, "trades"));
+                       counted(stats.trades, "trades"), counted(stats.book_updates, "book updates"),
+                       counted(stats.book_snapshots, "book snapshots"), lacks_book ? ", but no snapshot of it" : "");
   }
   const BarStats& stats = report.bars;
   return fmt::format("{} bars{}{}{}{}{}{}", grouped(stats.bars), counted(stats.bad_rows, "bad rows skipped"),

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// The suite `inference`: one row through a model, on one thread.
+//   path  cold
+#pragma once
+
+#include "bench/harness/harness.hpp"
+
+namespace thintail::bench {
+
+Suite inference_suite();
+
+Result<std::vector<CaseResult>> trees_100x6(const Options& options);
+Result<std::vector<CaseResult>> trees_100x6_missing(const Options& options);
+Result<std::vector<CaseResult>> trees_500x6(const Options& options);
+Result<std::vector<CaseResult>> trees_lightgbm_255_leaves(const Options& options);
+Result<std::vector<CaseResult>> mlp_64_128_64_3(const Options& options);
+Result<std::vector<CaseResult>> lstm_64_step(const Options& options);
+Result<std::vector<CaseResult>> lstm_64_step_precomputed(const Options& options);
+Result<std::vector<CaseResult>> gru_64_step(const Options& options);
+Result<std::vector<CaseResult>> attention_64x32(const Options& options);
+
+}  // namespace thintail::bench
