@@ -41,7 +41,7 @@ class PipelineRun {
     }
   }
   Sha256Digest decision_hash() const {
-    DecisionHash hash(RunOrigin{1, kEpoch});
+    DecisionHash hash(kEpoch);
     for_each_event([&](const Event& event) { hash.add(event); });
     return hash.digest();
   }

@@ -51,7 +51,7 @@ BacktestResult run_backtest(Source& source, const Settings& settings, const Inst
   DecisionPipeline pipeline(settings, instruments, {options.isa, options.epoch, options.model});
   for (InstrumentId id = 0; id < instruments.size(); ++id) pipeline.enable(id);
   FillModel venue(fill_model_settings(settings.venue), instruments.size());
-  DecisionHash hash(RunOrigin{1, options.epoch});
+  DecisionHash hash(options.epoch);
   const auto observe = [&](const Event& event) {
     hash.add(event);
     on_event(event);

@@ -100,7 +100,7 @@ Result<ReplayResult> replay_journal(const std::function<bool(Event&)>& next, con
       positions.clear();
       run.reset();
       queue.begin(event.sequence);  // what a crash kept from the epoch before's last input is no output of this one
-      hash.emplace(RunOrigin{event.sequence, event.as<Session>().epoch});
+      hash.emplace(event.as<Session>().epoch);
       ++result.epochs;
     }
     if (hash) hash->add(event);

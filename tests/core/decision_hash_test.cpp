@@ -44,7 +44,7 @@ std::vector<Event> run_from(RunOrigin origin, int repeats = 50) {
 }
 
 DecisionHash hash_of(const std::vector<Event>& events, RunOrigin origin) {
-  DecisionHash hash(origin);
+  DecisionHash hash(origin.epoch);
   for (const auto& event : events) hash.add(event);
   return hash;
 }
@@ -81,6 +81,23 @@ TEST(DecisionHash, is_equal_for_equal_decisions_wherever_the_run_stands) {
   EXPECT_EQ(fresh.digest(), later.digest());
 }
 
+TEST(DecisionHash, does_not_depend_on_how_much_a_run_says_before_it_begins) {
+  const auto after_preamble = [](std::size_t lines) {
+    std::vector<Event> preamble = {
+        Event::make(0, kNoInstrument,
+                    Session{.state = SessionState::started, .reserved0 = 0, .epoch = 1, .detail = 0, .reserved = {}}),
+        Event::make(0, kNoInstrument, ConfigText{})};
+    for (std::size_t i = 0; i < lines; ++i) preamble.push_back(Event::make(0, kNoInstrument, Continuation{}));
+    std::uint64_t sequence = 0;
+    for (Event& event : preamble) event.sequence = ++sequence;
+    const auto events = run_from({.first_sequence = sequence + 1, .epoch = 1});
+    preamble.insert(preamble.end(), events.begin(), events.end());
+    return hash_of(preamble, kFresh).digest();
+  };
+  EXPECT_EQ(after_preamble(3), after_preamble(40));
+  EXPECT_EQ(after_preamble(3), hash_of(run_from(kFresh), kFresh).digest());
+}
+
 TEST(DecisionHash, is_the_sha256_of_the_rebased_outputs_whatever_the_batches) {
   for (const int repeats : {0, 1, 9, 10, 64, 65}) {
     const auto events = run_from(kLater, repeats);
@@ -95,7 +112,7 @@ TEST(DecisionHash, is_the_sha256_of_the_rebased_outputs_whatever_the_batches) {
 
 TEST(DecisionHash, goes_on_after_a_digest_was_taken) {
   const auto events = run_from(kFresh);
-  DecisionHash hash(kFresh);
+  DecisionHash hash(kFresh.epoch);
   for (const auto& event : events) {
     hash.add(event);
     static_cast<void>(hash.digest());

@@ -37,7 +37,7 @@ TEST(Backtest, is_a_function_of_its_ticks_and_settings) {
 
 TEST(Backtest, the_hash_is_that_of_the_outputs_it_shows) {
   const auto run = record(test::random_ticks(2, 5'000), trading_settings(), test::table_of({"XAUUSD"}));
-  DecisionHash hash({1, 1});
+  DecisionHash hash(1);
   for (const Event& event : run.events) hash.add(event);
   EXPECT_EQ(hash.digest(), run.result.decision_hash);
   EXPECT_EQ(hash.outputs(), run.result.outputs);
@@ -51,6 +51,17 @@ TEST(Backtest, the_hash_does_not_depend_on_the_epoch) {
       record(ticks, trading_settings(), instruments, {.isa = Isa::scalar, .epoch = 900, .model = nullptr});
   EXPECT_EQ(first.result.decision_hash, later.result.decision_hash);
   EXPECT_FALSE(test::same_bytes(first.events, later.events)) << "order ids carry the epoch";
+}
+
+TEST(Backtest, the_hash_does_not_depend_on_settings_that_decide_nothing) {
+  const auto ticks = test::random_ticks(3, 5'000);
+  const auto instruments = test::table_of({"XAUUSD"});
+  const auto first = record(ticks, trading_settings(), instruments);
+  Settings longer = trading_settings();
+  longer.risk["FOOBAR@nowhere"] = {};
+  const auto other = record(ticks, longer, instruments);
+  EXPECT_NE(other.events.size(), first.events.size()) << "the text of the configuration takes more events";
+  EXPECT_EQ(other.result.decision_hash, first.result.decision_hash);
 }
 
 // Changes the bid of the tick at `at` by one point of gold.

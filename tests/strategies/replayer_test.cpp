@@ -66,7 +66,7 @@ TEST(Replayer, a_run_replays_byte_for_byte) {
   EXPECT_EQ(result.events, run.size());
   EXPECT_EQ(result.inputs + result.outputs_compared, run.size());
   EXPECT_EQ(result.epochs, 1u);
-  DecisionHash hash({1, 1});
+  DecisionHash hash(1);
   for (const Event& event : run) hash.add(event);
   EXPECT_EQ(result.outputs_compared, hash.outputs());
   EXPECT_EQ(result.decision_hash, hash.digest());

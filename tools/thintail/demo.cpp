@@ -183,7 +183,7 @@ Result<ExitCode> demo(const DemoArguments& arguments) {
     hash->add(event);
   };
   TT_TRY(const auto daemon, Daemon::create(std::move(options)));
-  hash.emplace(RunOrigin{daemon->carried().first_sequence, daemon->carried().epoch});
+  hash.emplace(daemon->carried().epoch);
 
   const auto run_start = std::chrono::steady_clock::now();
   const double span_ns = static_cast<double>(std::max<std::int64_t>(1, span.last_ns - split_ns));
