@@ -100,6 +100,9 @@ std::optional<BarHeader> header_of(std::string_view bytes) {
 }
 
 Result<void> find_format(BarFile& file, const Head& head, const BarFileOptions& options) {
+  if (head.bytes.empty()) {
+    return fail(error_of(ErrorCode::no_ticks, file.path, "", "rows of bars", "an empty file"));
+  }
   const auto header = header_of(head.bytes);
   if (!options.format.empty()) {
     const auto* const row = std::ranges::find(bar_formats(), options.format, &BarFormatInfo::name).base();
@@ -339,6 +342,11 @@ Result<BarFile> identify_bar_file(const std::string& path, const BarFileOptions&
     return fail(std::move(known).error());
   }
   TT_TRY_VOID(find_clock(file, known->clock, rows));
+  if (!file.has_own_offsets) file.known_clock = clock_in_name(path, named);
+  if (file.rules.format == BarFormat::histdata_m1 && file.known_clock == "new-york" && !rows.empty() &&
+      rows.front().time_ns >= kHistDataChangedNs) {
+    file.known_clock = "histdata-2019";
+  }
   TT_TRY_VOID(complete_from_name(file, std::string_view(known->instrument).substr(0, known->instrument.find('@')),
                                  is_binary ? std::string_view{} : line_of(head.bytes, 0)));
   TT_TRY_VOID(find_period(file, options, rows));

@@ -41,6 +41,7 @@ struct BarFile {
   ClockProfile clock;
   // False: the profile comes from the file name's prefix alone, which cannot know of a vendor's change of clocks.
   bool clock_is_named = false;
+  std::string known_clock = {};  // what format and name tell of the clock; empty: nothing
   bool has_own_offsets = false;  // the rows' own UTC offsets are used instead of the profile
   InstrumentId instrument = 0;
 

@@ -18,6 +18,8 @@ constexpr std::uint64_t kSameStepsMax = 12;
 constexpr std::uint64_t kSameDaysMax = 3;
 // From one bar to the next no price moves as far; a decimal point that is missing or misplaced does.
 constexpr std::int64_t kScaleMax = 8;
+// So many rows that contradict the bar before but not each other: then it may be that bar which is wrong.
+constexpr std::uint64_t kSameScaleMax = 3;
 constexpr std::size_t kRowBytesMax = 4096;
 
 bool same_prices(const ClosedBar& a, const ClosedBar& b) noexcept { return a.bid == b.bid && a.ask == b.ask; }
@@ -179,7 +181,9 @@ bool BarReader::take_row(std::string_view record, FileBar& out) {
   }
   remember(out.bar);
   last_end_ns_ = end_ns;
+  last_line_ = records_->number();
   ++stats_.bars;
+  if (out.volume > 0) ++stats_.with_volume;
   return true;
 }
 
@@ -216,18 +220,32 @@ bool BarReader::end_of(const BarRow& row, std::int64_t& end_ns, RowFault& fault)
   return is_on_grid;
 }
 
-bool BarReader::check_scale(const BarRow& row, RowFault& fault) noexcept {
+bool BarReader::check_scale(const BarRow& row, RowFault& fault) {
   if (stats_.bars == 0) return true;
   const ClosedBar& before = recent_[(stats_.bars - 1) % kRemembered];
   const std::int64_t close_e9 = file_.side == QuoteSide::ask ? before.ask.close_e9 : before.bid.close_e9;
-  const auto is_far = [&](std::int64_t price_e9) {
-    return price_e9 / kScaleMax > close_e9 || price_e9 < close_e9 / kScaleMax;
+  const auto is_same_scale = [](std::int64_t price_e9, std::int64_t other_e9) {
+    return price_e9 / kScaleMax <= other_e9 && price_e9 >= other_e9 / kScaleMax;
   };
-  if (is_far(row.bid.low_e9) || is_far(row.bid.high_e9) || (file_.side == QuoteSide::mid && is_far(row.ask.close_e9))) {
-    fault = {.field = "close", .expected = "a price within 8 times the previous bar's", .found = "another scale"};
+  const auto is_near = [&](std::string_view field, std::int64_t price_e9) {
+    if (is_same_scale(price_e9, close_e9)) return true;
+    same_scale_ = is_same_scale(price_e9, other_scale_e9_) ? same_scale_ + 1 : 1;
+    other_scale_e9_ = price_e9;
+    if (same_scale_ == kSameScaleMax) {
+      refuse(ErrorCode::format_mismatch, std::string(field),
+             fmt::format("a price within 8 times the close of the last good row, {} in line {}",
+                         format_decimal_e9(close_e9), last_line_),
+             fmt::format("{}, and {} rows in a row of that scale: either they or the good row are wrong",
+                         format_decimal_e9(price_e9), same_scale_));
+    }
+    found_ = fmt::format("{} after a close of {}", format_decimal_e9(price_e9), format_decimal_e9(close_e9));
+    fault = {.field = field, .expected = "a price within 8 times the previous bar's close", .found = found_};
     return false;
-  }
-  return true;
+  };
+  const bool is_good = is_near("low", row.bid.low_e9) && is_near("high", row.bid.high_e9) &&
+                       (file_.side != QuoteSide::mid || is_near("ask close", row.ask.close_e9));
+  if (is_good) same_scale_ = 0;
+  return is_good;
 }
 
 BarReader::Order BarReader::place(const ClosedBar& bar) const noexcept {

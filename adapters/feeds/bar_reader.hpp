@@ -26,6 +26,7 @@ struct FileBar {
 struct BarStats {
   std::uint64_t rows = 0;  // bars + bad_rows + repeated + backwards + fillers
   std::uint64_t bars = 0;
+  std::uint64_t with_volume = 0;  // of the bars: those with a traded volume of more than 0
   std::uint64_t bad_rows = 0;
   std::uint64_t repeated = 0;  // an earlier row once more, price by price
   std::uint64_t backwards = 0;  // a time that was passed, with other prices
@@ -57,7 +58,7 @@ class BarReader {
   bool take_row(std::string_view record, FileBar& out);
   // The bar's end in UTC ns; false with the fault where it is not on the period's grid.
   bool end_of(const BarRow& row, std::int64_t& end_ns, RowFault& fault);
-  bool check_scale(const BarRow& row, RowFault& fault) noexcept;
+  bool check_scale(const BarRow& row, RowFault& fault);
   Order place(const ClosedBar& bar) const noexcept;
   void pass_over(Order order, std::int64_t end_ns);
   void count_step(std::int64_t end_ns);
@@ -74,10 +75,14 @@ class BarReader {
   BarStats stats_;
   std::array<ClosedBar, kRemembered> recent_;  // of what was given, by number of the bar
   std::int64_t last_end_ns_ = 0;
+  std::uint64_t last_line_ = 0;  // of the last bar
   std::int64_t last_step_ns_ = 0;
   std::uint64_t same_steps_ = 0;  // in a row, each one longer period
   std::uint64_t integer_rows_ = 0;  // before the first price with a decimal point
   bool has_fraction_ = false;
+  std::int64_t other_scale_e9_ = 0;  // the last price of another scale than the last bar's
+  std::uint64_t same_scale_ = 0;  // rows in a row that agree on it
+  std::string found_;  // what a fault shows that no text of the row does
   std::uint64_t first_rows_bad_ = 0;
   std::optional<Error> error_;
 };

@@ -15,7 +15,7 @@ constexpr std::array kFormats = {
     BarFormatInfo{"histdata-m1", "HistData M1: YYYYMMDD HHMMSS;open;high;low;close;volume (bid, stamped with the open)",
                   BarStamp::open, QuoteSide::bid, BarPeriod::m1, BarVolume::none},
     BarFormatInfo{"mt5-export", "MetaTrader 5 export: <DATE> <TIME> <OPEN> ... <TICKVOL> <VOL> <SPREAD> (bid, open)",
-                  BarStamp::open, QuoteSide::bid, std::nullopt, BarVolume::traded},
+                  BarStamp::open, QuoteSide::bid, std::nullopt, BarVolume::none},
     BarFormatInfo{"mt5-python", "MetaTrader 5 by Python: time,open,high,low,close,tick_volume (bid, open)",
                   BarStamp::open, QuoteSide::bid, std::nullopt, BarVolume::ticks},
     BarFormatInfo{"csv", "time|datetime|timestamp,open,high,low,close[,volume]: needs --stamp, and --side or a name",

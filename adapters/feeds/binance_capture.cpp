@@ -47,6 +47,7 @@ BinanceCapture::BinanceCapture(const TickFile& file, bool strict, FeedStats& sta
       stats_(stats),
       bytes_(std::move(bytes)),
       messages_(file.symbol, file.instrument),
+      stamps_(file.refused_rows),
       buffer_(BinanceMessages::kPaddingBytes, '\0') {}
 
 std::optional<std::string_view> BinanceCapture::next_line() {
@@ -108,6 +109,10 @@ void BinanceCapture::take(std::string_view line) {
   if (!split_line(line, receive_ns, message)) {
     fault = {.field = "time", .expected = kTimeExpected, .found = line.substr(0, 40)};
     refuse(fault);
+    return;
+  }
+  if (!stamps_.take(receive_ns)) {
+    refuse(stamps_.fault());
     return;
   }
   const bool is_backward = receive_ns < last_ns_;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "adapters/feeds/binance_messages.hpp"
+#include "adapters/feeds/stamp_check.hpp"
 #include "adapters/feeds/tick_file.hpp"
 
 namespace thintail {
@@ -29,6 +30,7 @@ class BinanceCapture {
   std::span<const Event> next();
   const std::optional<Error>& error() const noexcept { return error_; }
   std::uint64_t consumed_bytes() const noexcept { return bytes_->consumed_bytes(); }
+  const StampCheck& stamps() const noexcept { return stamps_; }  // of receipt
 
  private:
   BinanceCapture(const TickFile& file, bool strict, FeedStats& stats, std::unique_ptr<ByteSource> bytes);
@@ -45,6 +47,7 @@ class BinanceCapture {
   FeedStats& stats_;
   std::unique_ptr<ByteSource> bytes_;
   BinanceMessages messages_;
+  StampCheck stamps_;
   std::string buffer_;  // lines at_..end_, then what was there before, or padding
   std::size_t at_ = 0;
   std::size_t end_ = 0;

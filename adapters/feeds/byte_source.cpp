@@ -41,14 +41,15 @@ class Descriptor {
 Error file_error(const std::string& path, int error_number) {
   const bool missing = error_number == ENOENT || error_number == ENOTDIR;
   return {.code = missing ? ErrorCode::file_missing : ErrorCode::file_unreadable,
-          .doing = "opening a tick file",
+          .doing = "opening a market data file",
           .file = path,
+          .expected = "a file that can be read",
           .found = errno_text(error_number)};
 }
 
 Error not_regular(const std::string& path) {
   return {.code = ErrorCode::file_unreadable,
-          .doing = "opening a tick file",
+          .doing = "opening a market data file",
           .file = path,
           .expected = "a regular file",
           .found = "a folder or device"};

@@ -108,6 +108,24 @@ std::optional<int> hour_in_name(std::string_view name) noexcept {
   return found;
 }
 
+std::string_view clock_in_name(const std::string& path, const FileFeedOptions& options) {
+  const std::string_view name = file_name(path);
+  const auto* const configured = longest_configured(name, options);
+  if (configured != nullptr && !configured->second.clock.empty()) return {};
+  const BuiltInSource* const known = built_in(name);
+  return known == nullptr ? std::string_view{} : known->clock;
+}
+
+std::optional<std::string> instrument_in_name(const std::string& path, const FileFeedOptions& options,
+                                              const InstrumentTable& instruments) {
+  const auto source = resolve_source(path, {.sources = options.sources}, RowClock::utc);
+  if (!source) return std::nullopt;
+  const std::string& name = source->instrument;
+  const std::size_t at = name.find('@');
+  const bool is_known = instruments.find(name) || built_in_instrument(name.substr(0, at), name.substr(at + 1));
+  return is_known ? std::optional(name) : std::nullopt;
+}
+
 Result<FeedSource> resolve_source(const std::string& path, const FileFeedOptions& options, RowClock row_clock) {
   const std::string_view name = file_name(path);
   const auto* const configured = longest_configured(name, options);

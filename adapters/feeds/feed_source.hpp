@@ -27,6 +27,13 @@ enum class RowClock : std::uint8_t { local, utc };
 // then in the built-in ones.
 Result<FeedSource> resolve_source(const std::string& path, const FileFeedOptions& options, RowClock row_clock);
 
+// The clock that the built-in prefix of the file's name tells; empty where there is none, or the configuration names another.
+std::string_view clock_in_name(const std::string& path, const FileFeedOptions& options);
+
+// The instrument that the file's name tells, where that is a known one; nothing otherwise.
+std::optional<std::string> instrument_in_name(const std::string& path, const FileFeedOptions& options,
+                                              const InstrumentTable& instruments);
+
 // The instrument of that name, added where it is unknown and built in. `path` is named in errors.
 Result<InstrumentId> named_instrument(const std::string& name, const std::string& path, InstrumentTable& instruments);
 

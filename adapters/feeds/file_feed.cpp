@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adapters/feeds/file_feed.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <compare>
 #include <limits>
@@ -14,6 +16,8 @@ namespace thintail {
 namespace {
 
 constexpr std::int64_t kForever = std::numeric_limits<std::int64_t>::max();
+// A start of more rows that contradict one another is read as it stands.
+constexpr std::uint32_t kRefusedRowsMax = 8;
 
 // The order of the merged stream: receive time, then instrument, then the order the files were named in.
 struct MergeKey {
@@ -41,6 +45,7 @@ struct Lane {
     return reader ? reader->consumed_bytes() : capture->consumed_bytes();
   }
   const std::optional<Error>& error() const noexcept { return reader ? reader->error() : capture->error(); }
+  const StampCheck& stamps() const noexcept { return reader ? reader->stamps() : capture->stamps(); }
   // The next batch; false at the end or after an error.
   bool refill() {
     if (reader) {
@@ -71,29 +76,41 @@ Result<Lane> open_lane_of(const TickFile& file, bool strict, FeedStats& stats) {
 
 bool comes_later(const Lane& a, const Lane& b) noexcept { return a.key > b.key; }
 
-// Receive time of a file's first tick; kForever where it holds none and need not (an hour without ticks).
-Result<std::int64_t> first_receive_ns(const TickFile& file) {
+// Receive time of a file's first good tick; kForever where it holds none and need not (an hour without ticks). Counts the rows at its
+// start whose stamps the rows behind them contradict.
+Result<std::int64_t> first_receive_ns(TickFile& file) {
   FeedStats stats;
   TT_TRY(Lane lane, open_lane_of(file, false, stats));
   const bool has_any = lane.refill();
+  const std::int64_t first_ns = has_any ? lane.receive_ns() : kForever;
+  while (!lane.stamps().is_settled() && lane.refill()) {
+  }
+  if (lane.stamps().is_first_row_alone() && file.refused_rows < kRefusedRowsMax) {
+    ++file.refused_rows;
+    return first_receive_ns(file);
+  }
   // A tick before the row that shows the file to be something else is no tick. After any other error it is.
   const bool is_other_format = lane.error() && lane.error()->code == ErrorCode::format_mismatch;
-  if (has_any && !is_other_format) return lane.receive_ns();
+  if (has_any && !is_other_format) return first_ns;
   if (lane.error()) return fail(*lane.error());
   if (file.is_empty) return kForever;
   if (stats.first_bad_row) {
     stats.first_bad_row->code = ErrorCode::format_mismatch;
     return fail(*stats.first_bad_row);
   }
-  return fail({.code = ErrorCode::no_ticks, .doing = "opening a tick file", .file = file.path, .found = "no row"});
+  return fail({.code = ErrorCode::no_ticks,
+               .doing = "opening a tick file",
+               .file = file.path,
+               .expected = "rows of ticks",
+               .found = file.size_bytes == 0 ? "an empty file" : "no row"});
 }
 
 }  // namespace
 
 struct FileFeed::Impl {
-  std::vector<TickFile> files;      // never moved once readers refer to them
-  std::vector<MergeKey> pending;    // files not yet opened, by their first tick, the next one last
-  std::vector<Lane> waiting;        // a heap: open files whose next tick is later than the current one's
+  std::vector<TickFile> files;  // never moved once readers refer to them
+  std::vector<MergeKey> pending;  // files not yet opened, by their first tick, the next one last
+  std::vector<Lane> waiting;  // a heap: open files whose next tick is later than the current one's
   Lane current;
   std::int64_t limit_ns =
       std::numeric_limits<std::int64_t>::min();  // the current file may give ticks received before this
@@ -196,9 +213,13 @@ Result<FileFeed> FileFeed::open(const std::vector<std::string>& paths, const Fil
     impl->files.push_back(std::move(file));
   }
   if (impl->pending.empty()) {
-    return fail({.code = ErrorCode::no_ticks,
-                 .doing = "opening " + std::to_string(paths.size()) + " tick files",
-                 .found = paths.empty() ? "no file" : "only hours without a tick"});
+    return fail(
+        {.code = ErrorCode::no_ticks,
+         .doing = paths.size() == 1 ? "opening a tick file" : fmt::format("opening {} tick files", paths.size()),
+         .file = paths.size() == 1 ? paths.front() : std::string{},
+         .expected = "ticks",
+         .found =
+             paths.empty() ? "no file" : (paths.size() == 1 ? "an hour without a tick" : "only hours without a tick")});
   }
   std::ranges::sort(impl->pending, std::greater<>());
   return FileFeed(std::move(impl));

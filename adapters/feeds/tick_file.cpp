@@ -55,13 +55,17 @@ Result<TickFormat> format_by_name(const std::string& name, const std::string& pa
   return static_cast<TickFormat>(row - kFormats.begin());
 }
 
+// Other vendors write JSON too. Its keys may stand in any order, and the first of them tell it in any.
+bool is_dukascopy_json(std::string_view head) { return head.contains("\"multiplier\"") || head.contains("\"times\""); }
+
 Result<TickFormat> format_by_content(std::string_view head, const std::string& path) {
   if (file_name(path).contains(".bi5")) return TickFormat::dukascopy_bi5;
+  if (head.empty()) return fail(error_of(ErrorCode::no_ticks, path, "", "rows of ticks", "an empty file"));
   TextLine line;
   next_line(head, true, line);
   Tick tick{};
   RowFault fault;
-  if (line.text.starts_with('{')) return TickFormat::dukascopy_json;
+  if (line.text.starts_with('{') && is_dukascopy_json(head)) return TickFormat::dukascopy_json;
   if (starts_like_binance_capture(line.text)) return TickFormat::binance_capture;
   if (line.text == kTrueFxHeader) return TickFormat::truefx;
   if (starts_like_histdata(line.text)) return TickFormat::histdata_tick;
@@ -121,6 +125,10 @@ FeedContents contents_of(TickFormat format) noexcept {
   return {};
 }
 
+bool has_utc_rows(TickFormat format) noexcept {
+  return format == TickFormat::truefx || format == TickFormat::dukascopy_json || format == TickFormat::binance_capture;
+}
+
 Result<TickFile> identify_tick_file(const std::string& path, const FileFeedOptions& options,
                                     InstrumentTable& instruments) {
   TickFile file;
@@ -138,8 +146,7 @@ Result<TickFile> identify_tick_file(const std::string& path, const FileFeedOptio
   TT_TRY(file.format, options.format.empty() ? format_by_content(head, path) : format_by_name(options.format, path));
   file.is_empty = head.empty() && file.format == TickFormat::dukascopy_bi5;
 
-  const bool is_utc = file.format == TickFormat::truefx || file.format == TickFormat::dukascopy_json ||
-                      file.format == TickFormat::binance_capture;
+  const bool is_utc = has_utc_rows(file.format);
   TT_TRY(const FeedSource source, resolve_source(path, options, is_utc ? RowClock::utc : RowClock::local));
   TT_TRY(file.clock, ClockProfile::find(is_utc ? "utc" : source.clock));
   file.latency_ns = source.latency_ns;

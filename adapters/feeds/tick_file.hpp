@@ -27,10 +27,12 @@ struct TickFile {
   std::string symbol;  // of the instrument: what rows that name theirs must name
   std::int64_t latency_ns = 0;
   std::uint64_t size_bytes = 0;
+  std::uint32_t refused_rows = 0;  // at the start, for stamps that the rows behind them contradict
 };
 
 std::string_view format_name(TickFormat format) noexcept;
 FeedContents contents_of(TickFormat format) noexcept;
+bool has_utc_rows(TickFormat format) noexcept;  // whatever clock is named
 
 // Looks at name, configuration and first bytes. Adds the instrument where it is unknown and built in.
 Result<TickFile> identify_tick_file(const std::string& path, const FileFeedOptions& options,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adapters/feeds/tick_reader.hpp"
 
+#include <limits>
+
 #include "core/price/decimal.hpp"
 
 namespace thintail {
@@ -20,7 +22,13 @@ Result<std::unique_ptr<TickReader>> TickReader::open(const TickFile& file, bool 
 }
 
 TickReader::TickReader(const TickFile& file, bool strict, FeedStats& stats, std::unique_ptr<RowReader> rows)
-    : file_(file), strict_(strict), stats_(stats), rows_(std::move(rows)), clock_(file.clock), batch_(kBatchTicks) {}
+    : file_(file),
+      strict_(strict),
+      stats_(stats),
+      rows_(std::move(rows)),
+      clock_(file.clock),
+      stamps_(file.refused_rows),
+      batch_(kBatchTicks) {}
 
 std::span<const Tick> TickReader::next() {
   std::size_t used = 0;
@@ -44,10 +52,15 @@ std::size_t TickReader::check(std::span<Tick> ticks) {
   std::uint64_t backwards = 0;
   std::uint64_t same_time = 0;
   std::size_t kept = 0;
-  if (!ticks.empty() && !last_venue_ns_) last_venue_ns_ = clock_.to_utc_ns(ticks[0].venue_ns) - 1;
-  std::int64_t last_ns = last_venue_ns_.value_or(0);
+  std::int64_t last_ns = last_venue_ns_.value_or(std::numeric_limits<std::int64_t>::min());
   for (Tick& tick : ticks) {
     tick.venue_ns = clock_.to_utc_ns(tick.venue_ns);
+    if (!stamps_.take(tick.venue_ns)) [[unlikely]] {
+      if (kept != 0) last_venue_ns_ = last_ns;
+      handle_bad_row({.is_bad = true, .fault = stamps_.fault(), .line = tick.source_sequence + rows_->header_lines()});
+      if (error_) break;
+      continue;
+    }
     const bool is_crossed = tick.ask_e9 < tick.bid_e9;
     const bool is_backward = tick.venue_ns < last_ns;
     if (strict_ && (is_crossed || is_backward)) [[unlikely]] {
@@ -65,9 +78,9 @@ std::size_t TickReader::check(std::span<Tick> ticks) {
     backwards += is_backward ? 1 : 0;
     same_time += tick.venue_ns == last_ns ? 1 : 0;
     last_ns = tick.venue_ns;
-    ++kept;
+    ticks[kept++] = tick;
   }
-  if (!ticks.empty()) last_venue_ns_ = last_ns;
+  if (kept != 0) last_venue_ns_ = last_ns;
   stats_.rows += kept;
   stats_.ticks += kept;
   stats_.crossed += crossed;

@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "adapters/feeds/stamp_check.hpp"
 #include "adapters/feeds/tick_file.hpp"
 
 namespace thintail {
@@ -22,12 +23,14 @@ class TickReader {
   std::span<const Tick> next();
   const std::optional<Error>& error() const noexcept { return error_; }
   std::uint64_t consumed_bytes() const noexcept { return rows_->consumed_bytes(); }
+  const StampCheck& stamps() const noexcept { return stamps_; }
 
  private:
   TickReader(const TickFile& file, bool strict, FeedStats& stats, std::unique_ptr<RowReader> rows);
 
   void handle_bad_row(const ReadRows& read);
-  std::size_t check(std::span<Tick> ticks);  // how many may be used: fewer where `strict` refuses one
+  // Moves those that may be used to the front; how many they are: fewer where a stamp is bad or `strict` refuses one.
+  std::size_t check(std::span<Tick> ticks);
   void refuse(ErrorCode code, const Tick& tick, std::string_view field, std::string expected, std::string found);
 
   const TickFile& file_;
@@ -35,6 +38,7 @@ class TickReader {
   FeedStats& stats_;
   std::unique_ptr<RowReader> rows_;
   ClockProfile clock_;
+  StampCheck stamps_;
   std::vector<Tick> batch_;
   std::optional<std::int64_t> last_venue_ns_;
   std::uint64_t first_rows_bad_ = 0;  // bad rows before the first good one

@@ -9,13 +9,13 @@
 namespace thintail {
 namespace {
 
-enum Request : std::uint64_t { kWrite = 1, kSync = 2 };
+enum Request : std::uint64_t { kWrite = 1, kSync = 2, kNoSync = 3 };
 constexpr unsigned kRingEntries = 4;  // two requests are ever under way
 
 }  // namespace
 
-Result<std::unique_ptr<UringDisk>> UringDisk::create() {
-  std::unique_ptr<UringDisk> disk(new UringDisk);
+Result<std::unique_ptr<UringDisk>> UringDisk::create(Submit submitter) {
+  std::unique_ptr<UringDisk> disk(new UringDisk(submitter));
   // No SINGLE_ISSUER: the daemon makes the writer on its main thread and hands it to the journal thread.
   if (const int code = io_uring_queue_init(kRingEntries, &disk->ring_, 0); code < 0) {
     disk->ring_.ring_fd = -1;
@@ -41,9 +41,9 @@ void UringDisk::start(int fd, std::span<const iovec> pieces, std::uint64_t offse
     io_uring_sqe_set_data64(write, kWrite);
     ++outstanding_;
   }
-  auto* sync = io_uring_get_sqe(&ring_);
-  io_uring_prep_fsync(sync, fd, IORING_FSYNC_DATASYNC);
-  io_uring_sqe_set_data64(sync, kSync);
+  sync_ = io_uring_get_sqe(&ring_);
+  io_uring_prep_fsync(sync_, fd, IORING_FSYNC_DATASYNC);
+  io_uring_sqe_set_data64(sync_, kSync);
   ++outstanding_;
   unsubmitted_ = outstanding_;
   submit();
@@ -52,14 +52,20 @@ void UringDisk::start(int fd, std::span<const iovec> pieces, std::uint64_t offse
 // A kernel short of memory refuses with EAGAIN or EBUSY; the requests stay queued and the next poll offers them again.
 void UringDisk::submit() noexcept {
   if (unsubmitted_ == 0) return;
-  const int accepted = io_uring_submit(&ring_);
-  if (accepted > 0) unsubmitted_ -= static_cast<unsigned>(accepted);
+  const int accepted = submit_(&ring_);
+  if (accepted <= 0) return;
+  unsubmitted_ -= static_cast<unsigned>(accepted);
+  if (unsubmitted_ == 0) return;
+  // The write went without the sync, which would now run beside it: what the kernel has not read yet becomes a request that does
+  // nothing.
+  io_uring_prep_nop(sync_);
+  io_uring_sqe_set_data64(sync_, kNoSync);
 }
 
 void UringDisk::take(const io_uring_cqe& completion) noexcept {
   if (completion.user_data == kWrite) {
     outcome_.written = completion.res;
-  } else {
+  } else if (completion.user_data == kSync) {
     outcome_.sync_error = -completion.res;
   }
   --outstanding_;

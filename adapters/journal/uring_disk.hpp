@@ -2,7 +2,8 @@
 // UringDisk: a write linked to an fdatasync, by io_uring: the journal thread goes on copying while the disk works.
 //   path       cold
 //   invariant  a short or failed write breaks the link, so that the kernel never syncs, and we never acknowledge, less than
-//              all of it.
+//              all of it. Where the kernel takes the write without the sync that was linked to it, that sync is not made: the
+//              outcome says so, and the writer syncs next.
 #pragma once
 
 #include <liburing.h>
@@ -17,7 +18,9 @@ namespace thintail {
 class UringDisk final : public JournalDisk {
  public:
   // system_call: the kernel has no io_uring, or a seccomp filter or sysctl refuses it.
-  static Result<std::unique_ptr<UringDisk>> create();
+  // `submitter`: io_uring_submit(); tests give one that takes less.
+  using Submit = int (*)(io_uring*);
+  static Result<std::unique_ptr<UringDisk>> create(Submit submitter = io_uring_submit);
   ~UringDisk() override;
   UringDisk(const UringDisk&) = delete;
   UringDisk& operator=(const UringDisk&) = delete;
@@ -27,11 +30,13 @@ class UringDisk final : public JournalDisk {
   DiskOutcome wait() noexcept override;
 
  private:
-  UringDisk() noexcept = default;
+  explicit UringDisk(Submit submitter) noexcept : submit_(submitter) {}
   void submit() noexcept;
   void take(const io_uring_cqe& completion) noexcept;
 
+  Submit submit_;
   io_uring ring_{};
+  io_uring_sqe* sync_ = nullptr;  // of the pair that was started last
   DiskOutcome outcome_;
   unsigned unsubmitted_ = 0;  // requests that the kernel has not accepted yet
   unsigned outstanding_ = 0;  // requests without a completion

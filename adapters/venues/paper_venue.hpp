@@ -22,7 +22,8 @@ class PaperVenue {
   std::uint32_t do_work(std::int64_t now_ns) noexcept {
     std::uint32_t work = 0;
     Event event{};  // g++ 12 does not see that poll() fills it
-    while (work < kBatch && intents_->poll(event)) {
+    // An intent that may have to be refused waits in its stream until the refusal can be told.
+    while (work < kBatch && (model_.has_room() || answers_->has_room(1)) && intents_->poll(event)) {
       ++work;
       if (!model_.on_intent(event)) refuse(event, now_ns);
     }

@@ -65,7 +65,7 @@ Result<FiveWork> make_five_work(std::size_t bars_max) {
     const auto origin = indicators::twice(bars[s * each].bid.close_e9, 0, QuoteSide::bid);
     std::vector<PriceBar<>>& series = work.series.emplace_back();
     for (std::size_t i = s * each; i < (s + 1) * each; ++i) {
-      const auto [high, low, close] = indicators::relative_bar(bars[i], QuoteSide::bid, origin);
+      const auto [open, high, low, close] = indicators::relative_bar(bars[i], QuoteSide::bid, origin);
       series.push_back({high, low, close});
     }
   }

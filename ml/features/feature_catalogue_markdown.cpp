@@ -27,6 +27,31 @@ before. `mid = (bid + ask) / 2`; `h` is the half-life; `w = 1 - 2^(-dt/h)` and `
 (closed time removed, at most 64 half-lives). An average is updated with the value that held *during* dt, then takes the
 new one: two ticks in one millisecond both count. `price` is the mid, or the bid or the ask where the lane's basis says so.
 
+## Time
+
+Trading time leaves out what the instrument's calendar closes: `fx` is open from Sunday 17:00 to Friday 17:00 New York,
+`gold` from Sunday 18:00 to Friday 17:00 with a break from 17:00 to 18:00 every day, `always` (crypto) at all times. No
+calendar has holidays.
+
+A tick in closed time counts with dt = 0: averages stand still while the price moves away from them, and sums of moves take
+each move without forgetting any. Feeds do quote gold from 17:00 to 17:14, and those ticks make decayed lanes jump.
+
+Bars of H4 start at 17:00, 21:00, 1:00, 5:00, 9:00 and 13:00 of New York's wall clock, those of D1 at 17:00. The H4 period
+with the clock change, from 1:00 on a Sunday, lasts 3 or 5 hours.
+
+`relative_spread` and `relative_volatility` compare with the same half hour of past FX days. Each past half hour gives one
+value: the mean of its ticks' spreads, or the sum of their squared moves by the half hour's trading time; the mean over days
+is taken of these. Ticks in closed time do not enter. A half hour counts when the feed was seen from before its beginning.
+
+`window_duration` is the difference of two absolute trading times, each first rounded down to 100 us.
+
+## Values
+
+A mid bar is (bid bar + ask bar) / 2, each of open, high, low and close for itself. Bid and ask need not have had their high
+at one instant, so that a mid bar's high need not be a mid that ever stood; nor its low.
+
+`half_life_2_s` must exceed `half_life_s`. Sizes are f32.
+
 An undefined lane is NaN with its mask bit clear; an undefined mandatory lane makes the prediction invalid.
 
 ## Writing a set

@@ -279,7 +279,8 @@ class FeatureSetReader {
     }
     if (half_lives_.size() > kSetHalfLivesMax) {
       return refuse(&table, field, fmt::format("at most {} different half-lives in a set", kSetHalfLivesMax),
-                    fmt::format("{} s as one more than {}", fmt::join(half_lives_, ", "), kSetHalfLivesMax));
+                    fmt::format("{} half-lives, one more than {}: {} s", half_lives_.size(), kSetHalfLivesMax,
+                                fmt::join(half_lives_, ", ")));
     }
     if (feature.family->group == FamilyGroup::windowed) windows_.insert(feature.ticks);
     if (windows_.size() > kSetWindowsMax) {

@@ -10,6 +10,7 @@
 #include "core/base/assert.hpp"
 #include "ml/indicators/averages.hpp"
 #include "ml/indicators/bar_bank_state.hpp"
+#include "ml/indicators/candles.hpp"
 #include "ml/indicators/deviations.hpp"
 #include "ml/indicators/oscillators.hpp"
 #include "ml/indicators/trends.hpp"
@@ -112,6 +113,7 @@ std::size_t BarBank::Unit::bytes() const noexcept {
     case UnitKind::vwap: return bytes_of<DayVwap>();
     case UnitKind::adaptive: return bytes_of<AdaptiveAverage<>>();
     case UnitKind::parabolic: return bytes_of<ParabolicStop>();
+    case UnitKind::candles: return bytes_of<Candles>();
   }
   __builtin_unreachable();
 }
@@ -320,6 +322,13 @@ BarBank::Output BarBank::plan(const Feature& feature, std::uint16_t lane) {
       out.input_2 = series(UnitKind::highs, 0);
       out.input_3 = series(UnitKind::lows, 0);
       break;
+    case BarFamily::doji:
+    case BarFamily::marubozu:
+    case BarFamily::hammer:
+    case BarFamily::engulfing:
+    case BarFamily::harami:
+    case BarFamily::star:
+    case BarFamily::soldiers: out.input = indicator(UnitKind::candles); break;
   }
   return out;
 }

@@ -89,6 +89,7 @@ class BarBank {
     vwap,
     adaptive,
     parabolic,
+    candles,
   };
 
   // One indicator of one period: what all instruments share of it.

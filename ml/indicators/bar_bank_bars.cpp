@@ -6,6 +6,7 @@
 #include "ml/indicators/bar_bank.hpp"
 #include "ml/indicators/bar_bank_state.hpp"
 #include "ml/indicators/bar_prices.hpp"
+#include "ml/indicators/candles.hpp"
 #include "ml/indicators/deviations.hpp"
 #include "ml/indicators/oscillators.hpp"
 #include "ml/indicators/trends.hpp"
@@ -28,6 +29,32 @@ struct BarBank::Value {
   double scale;
   bool defined;
 };
+
+namespace {
+
+std::uint32_t bars_of_pattern(BarFamily family) noexcept {
+  switch (family) {
+    case BarFamily::engulfing:
+    case BarFamily::harami: return 2;
+    case BarFamily::star:
+    case BarFamily::soldiers: return 3;
+    default: return 1;
+  }
+}
+
+double candle_pattern(BarFamily family, const Candles& candles) noexcept {
+  switch (family) {
+    case BarFamily::marubozu: return either_way(candles, is_marubozu);
+    case BarFamily::hammer: return either_way(candles, is_hammer);
+    case BarFamily::engulfing: return either_way(candles, is_engulfing);
+    case BarFamily::harami: return either_way(candles, is_harami);
+    case BarFamily::star: return either_way(candles, is_star);
+    case BarFamily::soldiers: return either_way(candles, is_soldiers);
+    default: return is_doji(candles) ? 1.0 : 0.0;
+  }
+}
+
+}  // namespace
 
 void BarBank::on_bar(std::byte* state, const ClosedBar& bar, double volume) const noexcept {
   BankHeader& header = at<BankHeader>(state, 0);
@@ -170,6 +197,7 @@ void BarBank::update(const Unit& unit, std::byte* state, const Update& with) con
       break;
     }
     case UnitKind::parabolic: at<ParabolicStop>(state, unit.offset).add(bar, unit.factor); break;
+    case UnitKind::candles: at<Candles>(state, unit.offset).add(prices); break;
   }
 }
 
@@ -333,6 +361,16 @@ BarBank::Value BarBank::value(const Output& output, const std::byte* state) cons
                                       ? 2 * typical - 3 * series(output.input_3).back(0)
                                       : 2 * typical - 3 * series(output.input_2).back(0);
       return {origin_price + static_cast<double>(thrice) / 3.0, 0.0, typicals.bars() >= 1};
+    }
+    case BarFamily::doji:
+    case BarFamily::marubozu:
+    case BarFamily::hammer:
+    case BarFamily::engulfing:
+    case BarFamily::harami:
+    case BarFamily::star:
+    case BarFamily::soldiers: {
+      const Candles& candles = at<Candles>(state, offset);
+      return {candle_pattern(output.family, candles), 0.0, candles.bars >= bars_of_pattern(output.family)};
     }
   }
   __builtin_unreachable();

@@ -42,6 +42,8 @@ constexpr Needs kVolume = kQuotes | static_cast<Needs>(Need::volume);
 constexpr std::string_view kFirstClose = "averages start at the first close";
 constexpr std::string_view kWholeWindow = "none: undefined until the window is full";
 constexpr std::string_view kAchelis = "S. B. Achelis, Technical Analysis from A to Z";
+constexpr std::string_view kNison =
+    "S. Nison, Japanese Candlestick Charting Techniques; his words, our numbers; without the trend before";
 constexpr std::string_view kWilder = "J. W. Wilder, New Concepts in Technical Trading Systems";
 
 constexpr FeatureFamily family(BarFamily code, std::string_view name, std::string_view unit,
@@ -190,6 +192,36 @@ constexpr std::array kFamilies = {
            "1e4 (price - (2 P - low)) / price; P as in pivot", "floor traders' pivots", ""),
     family(BarFamily::pivot_s1, "pivot_s1", "bp", kPeriodAlone, "1 bar", kWholeWindow,
            "1e4 (price - (2 P - high)) / price; P as in pivot", "floor traders' pivots", ""),
+    family(BarFamily::doji, "doji", "sign", kPeriodAlone, "1 bar", kWholeWindow,
+           "1 where 10 |close - open| <= high - low > 0, else 0", kNison, ""),
+    family(BarFamily::marubozu, "marubozu", "sign", kPeriodAlone, "1 bar", kWholeWindow,
+           "sign of close - open where 10 |close - open| >= 9 (high - low), else 0", kNison, ""),
+    family(BarFamily::hammer, "hammer", "sign", kPeriodAlone, "1 bar", kWholeWindow,
+           "1 where B > 0, lower >= 2 B and 10 upper <= high - low, the shape of hammer and hanging man; -1 the same "
+           "with lower and upper exchanged, that of inverted hammer and shooting star; else 0; B = |close - open|, "
+           "lower = min(open, close) - low, upper = high - max(open, close)",
+           kNison, ""),
+    family(
+        BarFamily::engulfing, "engulfing", "sign", kPeriodAlone, "2 bars", kWholeWindow,
+        "1 where close' < open', close > open, close >= open', open <= close' and B > B'; -1 where each of these but "
+        "the last is reversed; else 0; B = |close - open|",
+        kNison, ""),
+    family(
+        BarFamily::harami, "harami", "sign", kPeriodAlone, "2 bars", kWholeWindow,
+        "sign of open' - close' where open and close lie within open' and close', 2 B' >= high' - low' and 2 B <= B', "
+        "else 0; B = |close - open|, of either colour",
+        kNison, ""),
+    family(
+        BarFamily::star, "star", "sign", kPeriodAlone, "3 bars", kWholeWindow,
+        "1, morning star, where close'' < open'', 2 B'' >= high'' - low'', 3 B' <= B'', open' + close' <= M, close > "
+        "open and 2 close > M; -1, evening star, with prices reversed; else 0; B = |close - open|, M = open'' + "
+        "close''; no gaps are asked for",
+        kNison, ""),
+    family(
+        BarFamily::soldiers, "soldiers", "sign", kPeriodAlone, "3 bars", kWholeWindow,
+        "1, three white soldiers, where in all three bars close > open and 4 (high - close) <= high - low, and in the "
+        "last two close > close' and open' <= open <= high'; -1, three black crows, with prices reversed; else 0",
+        kNison, ""),
 };
 
 }  // namespace

@@ -46,6 +46,13 @@ enum class BarFamily : std::uint16_t {
   pivot,
   pivot_r1,
   pivot_s1,
+  doji,
+  marubozu,
+  hammer,
+  engulfing,
+  harami,
+  star,
+  soldiers,
 };
 
 // The longest window, and so what one ring of prices may cost: 257 x 8 bytes for each instrument.

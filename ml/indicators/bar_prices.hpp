@@ -15,7 +15,7 @@ namespace thintail::indicators {
 inline constexpr std::int64_t kPriceReach = 400'000'000 * std::int64_t{1'000'000'000};
 
 struct RelativeBar {
-  std::int64_t high, low, close;
+  std::int64_t open, high, low, close;
 };
 
 inline i128 twice(std::int64_t bid_e9, std::int64_t ask_e9, QuoteSide basis) noexcept {
@@ -29,8 +29,8 @@ inline RelativeBar relative_bar(const ClosedBar& bar, QuoteSide basis, i128 orig
     return static_cast<std::int64_t>(
         std::clamp<i128>(twice(bid_e9, ask_e9, basis) - origin, -kPriceReach, kPriceReach));
   };
-  return {relative(bar.bid.high_e9, bar.ask.high_e9), relative(bar.bid.low_e9, bar.ask.low_e9),
-          relative(bar.bid.close_e9, bar.ask.close_e9)};
+  return {relative(bar.bid.open_e9, bar.ask.open_e9), relative(bar.bid.high_e9, bar.ask.high_e9),
+          relative(bar.bid.low_e9, bar.ask.low_e9), relative(bar.bid.close_e9, bar.ask.close_e9)};
 }
 
 }  // namespace thintail::indicators

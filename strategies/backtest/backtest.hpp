@@ -20,7 +20,7 @@ struct BacktestResult {
   Sha256Digest decision_hash{};
   std::uint64_t events = 0;
   std::uint64_t outputs = 0;
-  std::uint64_t venue_clamps = 0;  // ticks whose venue time went back
+  std::uint64_t venue_clamps = 0;  // ticks whose venue time went back or too far ahead
 };
 
 inline FillModelSettings fill_model_settings(const VenueSettings& venue) {

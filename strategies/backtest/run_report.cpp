@@ -2,6 +2,7 @@
 #include "strategies/backtest/run_report.hpp"
 
 #include "core/bars/bar_builder.hpp"
+#include "strategies/pipeline/market_state.hpp"
 
 namespace thintail {
 
@@ -47,6 +48,8 @@ void RunReport::add(const Event& event) {
       ++found->ticks;
       found->crossed += tick.ask_e9 < tick.bid_e9;
       found->locked += tick.ask_e9 == tick.bid_e9;
+      found->venue_ns = held_venue_ns(tick.venue_ns, event.time_ns, found->venue_ns);
+      venue_clamps_ += found->venue_ns != tick.venue_ns;
       found->quote = {tick.bid_e9, tick.ask_e9, event.time_ns};
       if (found->quote.is_present()) ++found->spreads[tick.ask_e9 - tick.bid_e9];
       if (found->holding.quantity_e9() != 0) mark(event.instrument, *found);

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -24,6 +25,7 @@ class RunReport {
     std::uint64_t ticks = 0;
     std::uint64_t crossed = 0;
     std::uint64_t locked = 0;
+    std::int64_t venue_ns = std::numeric_limits<std::int64_t>::min();  // of the last tick, as MarketState holds it
     std::uint64_t bars_m1 = 0;
     std::uint64_t fills = 0;
     Quote quote;
@@ -52,6 +54,7 @@ class RunReport {
   std::uint64_t outputs() const noexcept { return outputs_; }
   std::uint64_t valid_predictions() const noexcept { return valid_predictions_; }
   std::uint64_t rejects(RiskRule rule) const noexcept { return rejects_[static_cast<std::size_t>(rule)]; }
+  std::uint64_t venue_clamps() const noexcept { return venue_clamps_; }
   std::uint64_t lost_inputs() const noexcept { return lost_inputs_; }
   std::int64_t first_ns() const noexcept { return first_ns_; }
   std::int64_t last_ns() const noexcept { return last_ns_; }
@@ -72,6 +75,7 @@ class RunReport {
   std::uint64_t events_ = 0;
   std::uint64_t outputs_ = 0;
   std::uint64_t valid_predictions_ = 0;
+  std::uint64_t venue_clamps_ = 0;
   std::uint64_t lost_inputs_ = 0;
   std::int64_t first_ns_ = 0;  // of ticks
   std::int64_t last_ns_ = 0;

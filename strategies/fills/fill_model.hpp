@@ -34,6 +34,8 @@ class FillModel {
   FillModel(const FillModelSettings& settings, std::size_t instruments_max)
       : settings_(settings), quotes_(instruments_max), orders_(kOrdersMax) {}
 
+  bool has_room() const noexcept { return count_ < kOrdersMax; }
+
   // The venue's own view of the market. REQUIRES: execute_until(time of this tick) came before.
   void on_tick(InstrumentId id, const Tick& tick) noexcept {
     if (id < quotes_.size()) quotes_[id] = {tick.bid_e9, tick.ask_e9};
@@ -41,7 +43,7 @@ class FillModel {
 
   // An intent sent at engine time event.time_ns. False where no more orders can be held (kOrdersMax in flight).
   bool on_intent(const Event& event) noexcept {
-    if (count_ == kOrdersMax) return false;
+    if (!has_room()) return false;
     Order& order = orders_[(head_ + count_++) % kOrdersMax];
     order = {event.as<Intent>(), event.instrument, event.time_ns + settings_.latency_ns, 0, false};
     return true;

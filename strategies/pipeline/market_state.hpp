@@ -24,6 +24,18 @@
 
 namespace thintail {
 
+// A venue's clock may run ahead of the engine's so far. One stamp from the future would otherwise hold its instrument's clock there, and
+// with it every bar.
+inline constexpr std::int64_t kVenueAheadMaxNs = 60'000'000'000;
+
+// A tick's venue time as bars and features take it: never before its instrument's last one, never more than that ahead of engine time.
+inline std::int64_t held_venue_ns(std::int64_t venue_ns, std::int64_t time_ns, std::int64_t last_venue_ns) noexcept {
+  // A journal's times are whatever stands there.
+  const std::int64_t limit_ns =
+      std::min(time_ns, std::numeric_limits<std::int64_t>::max() - kVenueAheadMaxNs) + kVenueAheadMaxNs;
+  return std::max(std::min(venue_ns, limit_ns), last_venue_ns);
+}
+
 class MarketState {
  public:
   // `features` null: quotes and bars only. Nothing is allocated after construction but by enable().
@@ -55,8 +67,8 @@ class MarketState {
   template <class OnBar>
   TT_HOT const FeatureRow* on_tick(InstrumentId id, const Tick& tick, std::int64_t time_ns, OnBar&& on_bar) {
     Row& row = rows_[id];
-    const std::int64_t venue_ns = std::max(tick.venue_ns, row.venue_ns);
-    venue_clamps_ += tick.venue_ns < row.venue_ns;
+    const std::int64_t venue_ns = held_venue_ns(tick.venue_ns, time_ns, row.venue_ns);
+    venue_clamps_ += venue_ns != tick.venue_ns;
     row.venue_ns = venue_ns;
     row.bars.close_until(venue_ns, [&](const ClosedBar& bar) { pass_bar(id, bar, on_bar); });
     row.bars.add(tick.bid_e9, tick.ask_e9, venue_ns);
@@ -108,6 +120,7 @@ class MarketState {
     return std::any_of(rows_.begin(), rows_.begin() + static_cast<std::ptrdiff_t>(enabled_),
                        [](const Row& row) { return row.bars.forming(BarPeriod::m1).ticks != 0; });
   }
+  // Ticks whose venue time went back or too far ahead.
   std::uint64_t venue_clamps() const noexcept { return venue_clamps_; }
 
   // Everything that later rows and bars follow from, as bytes.

@@ -92,8 +92,14 @@ TEST(BarFormats, mt5_exports_need_their_servers_clock_and_never_pass_ticks_off_a
   ASSERT_TRUE(refused.error);
   EXPECT_EQ(refused.error->code, ErrorCode::clock_missing);
 
-  const Read read = read_text("mt5_xauusd_m5_2025.csv", text, {.clock = "mt5-eu"});
+  const Read undeclared = read_text("mt5_xauusd_m5_2025.csv", text, {.clock = "mt5-eu"});
+  ASSERT_FALSE(undeclared.error) << why(undeclared);
+  EXPECT_NE(undeclared.file.volume, BarVolume::traded);
+  EXPECT_TRUE(std::isnan(undeclared.bars[1].volume));
+
+  const Read read = read_text("mt5_xauusd_m5_2025.csv", text, {.clock = "mt5-eu", .volume = "traded"});
   ASSERT_FALSE(read.error) << why(read);
+  EXPECT_EQ(read.stats.with_volume, 1u);
   ASSERT_EQ(read.bars.size(), 2u);
   EXPECT_EQ(read.file.period, BarPeriod::m5);
   EXPECT_EQ(read.bars[0].bar.end_s, 1'735'772'700u);  // 2025-01-01 23:05 UTC
@@ -358,7 +364,7 @@ INSTANTIATE_TEST_SUITE_P(Rows, BadBarRow,
                                            BadRow{"no_such_hour", "20180105 253100;1.2;1.3;1.1;1.2;0", "time"},
                                            BadRow{"buddhist_year", "25610105 083100;1.2;1.3;1.1;1.2;0", "time"},
                                            BadRow{"points_among_prices",
-                                                  "20180105 083100;120000;130000;110000;120000;0", "close"},
+                                                  "20180105 083100;120000;130000;110000;120000;0", "low"},
                                            BadRow{"empty_line", "", "row"}),
                          [](const auto& one) { return one.param.name; });
 
@@ -377,6 +383,24 @@ TEST(BarDefects, a_file_of_integer_points_is_refused) {
   EXPECT_EQ(read.error->code, ErrorCode::format_mismatch);
   EXPECT_EQ(read.error->line, 16u);
   EXPECT_NE(read.error->found.find("points"), std::string::npos) << why(read);
+}
+
+TEST(BarDefects, a_first_bar_of_another_scale_does_not_throw_the_rest_away) {
+  const auto row = [](int i, const char* price) {
+    return fmt::format("20180105 08{0:02}00;{1};{1};{1};{1};0", i, price);
+  };
+  const Read read = read_text(kHistDataName, minute_rows(40, [&](int i) { return row(i, i == 0 ? "12.1" : "1.2"); }));
+  ASSERT_TRUE(read.error);
+  EXPECT_EQ(read.error->code, ErrorCode::format_mismatch);
+  EXPECT_EQ(read.error->line, 4u);
+  EXPECT_NE(read.error->expected.find("12.1 in line 1"), std::string::npos) << why(read);
+  EXPECT_NE(read.error->found.find("1.2, and 3 rows"), std::string::npos) << why(read);
+  // Damage here and there agrees with nothing.
+  const Read damaged = read_text(kHistDataName, minute_rows(40, [&](int i) {
+                                   return row(i, i % 3 == 0 ? "1.2" : i % 3 == 1 ? "12.1" : "0.12");
+                                 }));
+  ASSERT_FALSE(damaged.error) << why(damaged);
+  EXPECT_EQ(damaged.stats.bad_rows, 26u);
 }
 
 TEST(BarDefects, daily_rows_inside_an_hourly_file_are_refused_with_their_line) {

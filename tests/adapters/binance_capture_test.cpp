@@ -389,6 +389,25 @@ TEST(binance_capture, lines_become_events_in_their_order_and_are_counted) {
   EXPECT_EQ(out.stats.same_time, 1U);
 }
 
+TEST(binance_capture, a_line_stamped_far_off_is_bad_also_as_the_first) {
+  const test::FeedFolder folder;
+  constexpr std::int64_t kFar = 8'900'000'000'000'000'000;
+  const std::string good = line(kReceiveNs, kTicker) + line(kReceiveNs + 1, kTrade);
+  const std::string far = line(kFar, kDepth);
+  const std::string end = line(kReceiveNs + 2, kTicker);
+  for (const std::string& text : {good + far + end, good + far, far + good + end}) {
+    const Outcome out = run({folder.write(kName, text)});
+    ASSERT_FALSE(out.error) << out.error->message();
+    ASSERT_EQ(out.stats.bad_rows, 1U) << text;
+    EXPECT_EQ(out.stats.backwards, 0U);
+    EXPECT_EQ(out.stats.first_bad_row->line, text.starts_with(far) ? 1U : 3U);
+    EXPECT_EQ(out.stats.first_bad_row->field, "time");
+    EXPECT_EQ(out.events.front().time_ns, kReceiveNs);
+    EXPECT_EQ(out.events.back().time_ns, kReceiveNs + (text.ends_with(end) ? 2 : 1));
+    EXPECT_EQ(out.stats.book_updates, 0U);
+  }
+}
+
 TEST(binance_capture, spot_and_futures_are_instruments_of_different_venues) {
   const test::FeedFolder folder;
   EXPECT_EQ(run({folder.write("binance_spot_btcusdt_1.jsonl", line(10, kSpotTicker))}).instrument, "BTCUSDT@binance");

@@ -67,6 +67,19 @@ TEST(feed_source, a_named_clock_and_instrument_come_first) {
   EXPECT_EQ(resolved("20140502.csv", options).instrument, "XAUUSD@other");
 }
 
+TEST(feed_source, tells_what_a_name_says_apart_from_what_was_named) {
+  FileFeedOptions options;
+  options.clock = "mt5-eu";
+  options.instrument = "EURUSD@other";
+  EXPECT_EQ(clock_in_name("fxcm_eurusd_tick_20140502.csv", options), "utc-5");
+  EXPECT_EQ(clock_in_name("mybroker_eurusd_tick_20140502.csv", options), "");
+  const InstrumentTable instruments;
+  EXPECT_EQ(instrument_in_name("x/oanda_xauusd_tick_20140502.csv", options, instruments), "XAUUSD@oanda");
+  EXPECT_EQ(instrument_in_name("oanda_v20_pricing.jsonl", options, instruments), std::nullopt) << "no such symbol";
+  options.sources["fxcm_"] = {.venue = "fxcm", .clock = "utc", .latency_ns = 0};
+  EXPECT_EQ(clock_in_name("fxcm_eurusd_tick_20140502.csv", options), "") << "the configuration was asked, not the name";
+}
+
 TEST(feed_source, a_name_without_a_symbol_is_refused) {
   FileFeedOptions options;
   options.clock = "utc";

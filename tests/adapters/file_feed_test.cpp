@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adapters/feeds/file_feed.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "tests/support/feed_files.hpp"
 
@@ -243,10 +245,9 @@ TEST(file_feed, detects_each_format_by_its_first_line_also_inside_zstd) {
                      R"({"timestamp":0,"multiplier":1,"ask":2,"bid":1,"times":[1],"asks":[0],"bids":[0],)"
                      R"("askVolumes":[1],"bidVolumes":[1]})"),
             1U);
-  EXPECT_EQ(
-      ticks_of("dukascopy_eurusd_20190204_10h_ticks.bi5",
-               test::lzma_packed(std::string(7, '\0') + "\1" + std::string(3, '\0') + "\1" + std::string(8, '\0'))),
-      1U);
+  EXPECT_EQ(ticks_of("dukascopy_eurusd_20190204_10h_ticks.bi5",
+                     test::lzma_packed(std::string("\0\0\0\0\0\0\0\1\0\0\0\1\0\0\0\0\0\0\0\0", 20))),
+            1U);
 }
 
 TEST(file_feed, an_hour_without_ticks_is_a_file_of_no_bytes) {
@@ -263,7 +264,7 @@ TEST(file_feed, refuses_bad_input_before_anything_runs) {
   const std::string good = "1,2,3\n";
   EXPECT_EQ(code_of(run({})), ErrorCode::no_ticks);
   EXPECT_EQ(code_of(run({"/nowhere/oanda_xauusd_tick_20140502.csv"})), ErrorCode::file_missing);
-  EXPECT_EQ(code_of(run({folder.write(kGold, "")})), ErrorCode::format_unknown);
+  EXPECT_EQ(code_of(run({folder.write(kGold, "")})), ErrorCode::no_ticks);
   EXPECT_EQ(code_of(run({folder.write(kGold, "hello\n")})), ErrorCode::format_unknown);
   EXPECT_EQ(code_of(run({folder.write("oanda_xauusd.csv", good)})), ErrorCode::name_undatable);
   EXPECT_EQ(code_of(run({folder.write("x_xauusd_20140502.csv", good)})), ErrorCode::clock_missing);
@@ -325,6 +326,120 @@ TEST(file_feed, scan_span_tells_first_last_and_count) {
   EXPECT_EQ(span->last_ns, kMidnightNs + 20 * kMs);
   EXPECT_EQ(span->ticks, 3U);
   EXPECT_EQ(scan_span({gold}, {.clock = "moon"}, instruments).error().code, ErrorCode::clock_unknown);
+}
+
+// Rows of a TrueFX file at these days after 2013-01-01 and ticks of theirs, by days.
+class FarStamps : public testing::Test {
+ protected:
+  static constexpr std::int64_t kStartNs = 1'356'998'400'000'000'000;
+  static constexpr std::int64_t kDayNs = 86'400'000 * kMs;
+
+  std::string write(const std::string& name, const std::vector<int>& days) const {
+    std::string text = "timestamp,bid,ask\n";
+    for (const int day : days) {
+      const std::chrono::year_month_day date{std::chrono::sys_days{std::chrono::days{15'706 + day}}};
+      text += fmt::format("{:04}-{:02}-{:02} 00:00:00+00:00,86.655,86.728\n", static_cast<int>(date.year()),
+                          static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()));
+    }
+    return folder_.write(name, text);
+  }
+  Outcome read(const std::vector<int>& days, bool strict = false) const {
+    return run({write("truefx_usdjpy_x.csv", days)}, {.strict = strict});
+  }
+  static std::vector<int> days_of(const Outcome& got) {
+    std::vector<int> days;
+    for (const Event& event : got.events) {
+      days.push_back(static_cast<int>((event.as<Tick>().venue_ns - kStartNs) / kDayNs));
+    }
+    return days;
+  }
+  const test::FeedFolder folder_;
+};
+
+TEST_F(FarStamps, one_row_from_the_future_is_bad_and_named) {
+  const Outcome got = read({0, 0, 11'000, 1, 2});
+  EXPECT_FALSE(got.error);
+  EXPECT_EQ(days_of(got), (std::vector<int>{0, 0, 1, 2}));
+  EXPECT_EQ(got.events.back().time_ns, kStartNs + 2 * kDayNs) << "engine time did not go there either";
+  EXPECT_EQ(got.stats.rows, 5U);
+  EXPECT_EQ(got.stats.ticks, 4U);
+  EXPECT_EQ(got.stats.bad_rows, 1U);
+  EXPECT_EQ(got.stats.backwards, 0U);
+  ASSERT_TRUE(got.stats.first_bad_row);
+  EXPECT_EQ(got.stats.first_bad_row->code, ErrorCode::row_bad_field);
+  EXPECT_EQ(got.stats.first_bad_row->line, 4U);
+  EXPECT_EQ(got.stats.first_bad_row->field, "time");
+  EXPECT_EQ(got.stats.first_bad_row->expected, "a time within 10 days of the rows before it");
+  EXPECT_EQ(got.stats.first_bad_row->found, "\"11000 days after them\"");
+
+  const Outcome strictly = read({0, 0, 11'000, 1, 2}, true);
+  EXPECT_EQ(code_of(strictly), ErrorCode::row_bad_field);
+  EXPECT_EQ(strictly.error->line, 4U);
+  EXPECT_EQ(strictly.events.size(), 2U);
+}
+
+TEST_F(FarStamps, a_hole_is_read_on_from_the_row_that_confirms_it) {
+  struct Case {
+    std::vector<int> rows;
+    std::vector<int> ticks;
+  };
+  const std::vector<Case> cases = {
+      {{0, 1, 11, 12}, {0, 1, 11, 12}},                     // 10 days are no hole
+      {{0, 1, 12, 12, 13}, {0, 1, 12, 13}},                 // 11 are, and the next row confirms them
+      {{0, 1, 12, 22, 23}, {0, 1, 22, 23}},                 // which it may do from 10 days on
+      {{0, 1, 100, 99, 99, 100}, {0, 1, 99, 100}},          // but not from before
+      {{0, 1, 100, 200, 300, 2}, {0, 1, 2}},                // nor from far behind
+      {{0, 1, 100, 2, 100, 3}, {0, 1, 2, 3}},               // the next row is the next row
+      {{0, 1, 11'000}, {0, 1}},                             // the last row has none that could
+      {{0, 11'000}, {0}},
+      {{0, 1, -400, 2}, {0, 1, -400, 2}},                   // a row that goes back makes no hole of the next
+  };
+  for (const Case& row : cases) {
+    const Outcome got = read(row.rows);
+    EXPECT_EQ(days_of(got), row.ticks) << testing::PrintToString(row.rows);
+    EXPECT_EQ(got.stats.bad_rows, row.rows.size() - row.ticks.size()) << testing::PrintToString(row.rows);
+  }
+}
+
+TEST_F(FarStamps, a_first_row_that_the_second_contradicts_is_the_bad_one) {
+  struct Case {
+    std::vector<int> rows;
+    std::vector<int> ticks;
+  };
+  const std::vector<Case> cases = {
+      {{11'000, 0, 1}, {0, 1}},
+      {{11'000, 0}, {0}},
+      {{11'000, 9'000, 0, 1}, {0, 1}},
+      {{-10'000, 0, 0, 1}, {0, 0, 1}},  // bad once the third row confirms the second
+      {{11'000, -10'000, 0, 1}, {0, 1}},
+      {{11'000}, {11'000}},  // nothing contradicts the only one
+      {{9, 0, 1}, {9, 0, 1}},
+  };
+  for (const Case& row : cases) {
+    const Outcome got = read(row.rows);
+    EXPECT_EQ(days_of(got), row.ticks) << testing::PrintToString(row.rows);
+    EXPECT_EQ(got.events.front().time_ns, kStartNs + row.ticks.front() * kDayNs) << testing::PrintToString(row.rows);
+    EXPECT_EQ(got.stats.bad_rows, row.rows.size() - row.ticks.size()) << testing::PrintToString(row.rows);
+  }
+  EXPECT_EQ(read({11'000, 0, 1}).stats.first_bad_row->line, 2U);
+  const Outcome strictly = read({11'000, 0, 1}, true);
+  EXPECT_EQ(code_of(strictly), ErrorCode::row_bad_field);
+  EXPECT_EQ(strictly.error->line, 2U);
+}
+
+TEST_F(FarStamps, many_bad_stamps_behind_good_rows_make_no_other_format_of_the_file) {
+  std::vector<int> days = {0};
+  for (int i = 0; i < 40; ++i) days.insert(days.end(), {1, 5'000 + i});
+  const Outcome got = read(days);
+  EXPECT_FALSE(got.error);
+  EXPECT_EQ(got.stats.ticks, 41U);
+  EXPECT_EQ(got.stats.bad_rows, 40U);
+}
+
+TEST_F(FarStamps, files_that_follow_one_another_may_be_years_apart) {
+  const Outcome got = run({write("truefx_usdjpy_1.csv", {0, 1}), write("truefx_usdjpy_2.csv", {4'000, 4'001})});
+  EXPECT_EQ(days_of(got), (std::vector<int>{0, 1, 4'000, 4'001}));
+  EXPECT_EQ(got.stats.bad_rows, 0U);
 }
 
 TEST(file_feed, lists_its_formats_for_help) {

@@ -70,6 +70,29 @@ TEST_P(JournalDiskTest, a_failed_write_is_not_synced) {
   EXPECT_EQ(outcome.sync_error, ECANCELED);
 }
 
+// As a kernel that finds memory for the first request alone; the rest is taken when it is offered again.
+int submit_one(io_uring* ring) {
+  if (io_uring_sq_ready(ring) < 2) return io_uring_submit(ring);
+  io_uring_smp_store_release(ring->sq.ktail, ring->sq.sqe_tail);
+  ring->sq.sqe_head = ring->sq.sqe_tail;
+  return io_uring_enter(static_cast<unsigned>(ring->ring_fd), 1, 0, 0, nullptr);
+}
+
+TEST(UringDisk, a_write_that_the_kernel_took_without_its_sync_is_not_synced) {
+  auto disk = UringDisk::create(submit_one);
+  if (!disk) GTEST_SKIP() << disk.error().message();
+  const test::TempFolder folder;
+  const UniqueFd fd(::open((folder.path() + "/file").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  std::string text = "text";
+  const std::array pieces{iovec{text.data(), text.size()}};
+  (*disk)->start(fd.get(), pieces, 0);
+  const auto split = (*disk)->wait();
+  EXPECT_EQ(split.written, 4);
+  EXPECT_EQ(split.sync_error, ECANCELED) << "a sync beside the write may have ended before it";
+  (*disk)->start(fd.get(), {}, 4);
+  EXPECT_EQ((*disk)->wait().sync_error, 0) << "the writer syncs next";
+}
+
 TEST_P(JournalDiskTest, an_outcome_is_given_once) {
   const UniqueFd fd(::open((folder_.path() + "/file").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
   EXPECT_FALSE(disk_->poll().has_value());

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <random>
 #include <vector>
 
@@ -125,6 +126,110 @@ TEST(VolumeBars, equal_a_plain_grouping_of_the_same_trades) {
     EXPECT_EQ(ours[i].first_ns, plain[i].first_ns) << i;
     EXPECT_EQ(ours[i].last_ns, plain[i].last_ns) << i;
     EXPECT_EQ(ours[i].trades, plain[i].trades) << i;
+  }
+}
+
+std::vector<TickBar> range_bars(std::int64_t range_e9, const std::vector<Quoted>& quotes) {
+  RangeBars bars(range_e9);
+  std::vector<TickBar> out;
+  TickBar bar{};
+  for (const Quoted& quote : quotes) {
+    if (bars.add(quote.bid_e9, quote.ask_e9, quote.venue_ns, bar)) out.push_back(bar);
+  }
+  return out;
+}
+
+TEST(RangeBars, a_bar_ends_where_the_bid_has_moved_the_range_from_its_low_or_its_high) {
+  const auto bars = range_bars(
+      5, {{100, 101, 1}, {98, 102, 2}, {102, 103, 3}, {103, 104, 4}, {110, 111, 5}, {112, 113, 6}, {107, 109, 7}});
+  ASSERT_EQ(bars.size(), 2u);
+  EXPECT_EQ(bars[0].bid, (Ohlc{100, 103, 98, 103}));
+  EXPECT_EQ(bars[0].ask, (Ohlc{101, 104, 101, 104}));
+  EXPECT_EQ(bars[0].first_ns, 1);
+  EXPECT_EQ(bars[0].last_ns, 4);
+  EXPECT_EQ(bars[0].ticks, 4u);
+  EXPECT_EQ(bars[1].bid, (Ohlc{110, 112, 107, 107}));
+  EXPECT_EQ(bars[1].first_ns, 5);
+}
+
+TEST(RangeBars, a_step_of_many_ranges_makes_one_bar_of_prices_that_stood) {
+  const auto bars = range_bars(5, {{100, 101, 1}, {137, 138, 2}, {138, 139, 3}, {134, 139, 4}, {133, 134, 5}});
+  ASSERT_EQ(bars.size(), 2u) << "one for 37 points at once, not seven";
+  EXPECT_EQ(bars[0].bid, (Ohlc{100, 137, 100, 137}));
+  EXPECT_EQ(bars[1].bid, (Ohlc{138, 138, 133, 133})) << "the next bar opens with the quote after the step";
+}
+
+TEST(RangeBars, a_jump_between_two_bars_ends_none) {
+  EXPECT_EQ(range_bars(5, {{100, 101, 1}, {105, 106, 2}, {900, 901, 3}}).size(), 1u);
+}
+
+TEST(RangeBars, an_ask_that_moves_alone_ends_no_bar) {
+  EXPECT_TRUE(range_bars(5, {{100, 101, 1}, {100, 901, 2}, {104, 105, 3}}).empty());
+}
+
+TEST(RangeBars, a_range_beyond_i64_ends_the_bar_instead_of_wrapping) {
+  constexpr std::int64_t kFar = std::numeric_limits<std::int64_t>::max();
+  EXPECT_EQ(range_bars(kFar, {{-kFar, -kFar, 1}, {kFar, kFar, 2}}).size(), 1u);
+}
+
+TEST(RangeBars, a_late_quote_counts_at_the_time_of_the_one_before) {
+  const auto bars = range_bars(2, {{10, 12, 8}, {12, 13, 3}, {12, 13, 4}, {10, 13, 9}});
+  ASSERT_EQ(bars.size(), 2u);
+  EXPECT_EQ(bars[0].last_ns, 8);
+  EXPECT_EQ(bars[1].first_ns, 8);
+  EXPECT_EQ(bars[1].last_ns, 9);
+}
+
+// A bar's end is the first quote whose bid is the range or more from any earlier bid of the bar.
+std::vector<TickBar> plain_range_bars(std::int64_t range_e9, const std::vector<Quoted>& quotes) {
+  std::vector<TickBar> bars;
+  for (std::size_t first = 0, last = 0; last < quotes.size(); ++last) {
+    bool is_end = false;
+    for (std::size_t i = first; i < last; ++i) {
+      is_end |= std::abs(quotes[last].bid_e9 - quotes[i].bid_e9) >= range_e9;
+    }
+    if (!is_end) continue;
+    const Quoted &open = quotes[first], &close = quotes[last];
+    TickBar bar{open.venue_ns,
+                close.venue_ns,
+                static_cast<std::uint32_t>(last - first + 1),
+                {open.bid_e9, open.bid_e9, open.bid_e9, close.bid_e9},
+                {open.ask_e9, open.ask_e9, open.ask_e9, close.ask_e9}};
+    for (std::size_t i = first; i <= last; ++i) {
+      bar.bid.high_e9 = std::max(bar.bid.high_e9, quotes[i].bid_e9);
+      bar.bid.low_e9 = std::min(bar.bid.low_e9, quotes[i].bid_e9);
+      bar.ask.high_e9 = std::max(bar.ask.high_e9, quotes[i].ask_e9);
+      bar.ask.low_e9 = std::min(bar.ask.low_e9, quotes[i].ask_e9);
+    }
+    bars.push_back(bar);
+    first = last + 1;
+  }
+  return bars;
+}
+
+TEST(RangeBars, equal_their_plain_definition_on_a_walk_with_jumps) {
+  std::mt19937_64 random(11);
+  const auto within = [&](std::int64_t reach) {
+    return static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(2 * reach + 1)) - reach;
+  };
+  std::vector<Quoted> quotes;
+  std::int64_t bid_e9 = 1'000;
+  for (std::int64_t i = 0; i < 20'000; ++i) {
+    bid_e9 += within(3) + (random() % 200 == 0 ? within(100) : 0);
+    quotes.push_back({bid_e9, bid_e9 + 1 + std::abs(within(30)), i});
+  }
+  for (const std::int64_t range_e9 : {1, 2, 10, 40}) {
+    const auto ours = range_bars(range_e9, quotes);
+    const auto plain = plain_range_bars(range_e9, quotes);
+    ASSERT_EQ(ours.size(), plain.size()) << range_e9;
+    ASSERT_GT(ours.size(), 50u);
+    for (std::size_t i = 0; i < ours.size(); ++i) {
+      ASSERT_EQ(ours[i].bid, plain[i].bid) << i;
+      ASSERT_EQ(ours[i].ask, plain[i].ask) << i;
+      ASSERT_EQ(ours[i].first_ns, plain[i].first_ns) << i;
+      ASSERT_EQ(ours[i].last_ns, plain[i].last_ns) << i;
+      ASSERT_EQ(ours[i].ticks, plain[i].ticks) << i;
+    }
   }
 }
 

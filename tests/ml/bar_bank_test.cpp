@@ -82,7 +82,7 @@ class Bank {
 // --- Definitions
 
 struct Prices {
-  Real high, low, close;
+  Real open, high, low, close;
 };
 
 Prices prices_of(const ClosedBar& bar, QuoteSide basis) {
@@ -91,8 +91,8 @@ Prices prices_of(const ClosedBar& bar, QuoteSide basis) {
     if (basis == QuoteSide::ask) return static_cast<Real>(ask);
     return (static_cast<Real>(bid) + static_cast<Real>(ask)) / 2;
   };
-  return {price(bar.bid.high_e9, bar.ask.high_e9), price(bar.bid.low_e9, bar.ask.low_e9),
-          price(bar.bid.close_e9, bar.ask.close_e9)};
+  return {price(bar.bid.open_e9, bar.ask.open_e9), price(bar.bid.high_e9, bar.ask.high_e9),
+          price(bar.bid.low_e9, bar.ask.low_e9), price(bar.bid.close_e9, bar.ask.close_e9)};
 }
 
 // 17:00 New York, from the rule since 2007: daylight saving from the second Sunday of March to the first of November.
@@ -250,6 +250,9 @@ class Definition {
       const Prices& bar = prices_[last];
       const Real pivot = (bar.high + bar.low + bar.close) / 3;
       return bp(price - (name == "pivot" ? pivot : name == "pivot_r1" ? 2 * pivot - bar.low : 2 * pivot - bar.high));
+    }
+    if (const auto bars = bars_of_pattern(name); bars != 0) {
+      return seen < bars ? std::nullopt : std::optional<Real>(pattern(name, last));
     }
     ADD_FAILURE() << "no definition of " << name;
     return {};
@@ -418,6 +421,68 @@ class Definition {
     return product;
   }
 
+  static std::size_t bars_of_pattern(std::string_view name) {
+    static const std::map<std::string_view, std::size_t> kBars = {
+        {"doji", 1}, {"marubozu", 1}, {"hammer", 1}, {"engulfing", 2}, {"harami", 2}, {"star", 3}, {"soldiers", 3}};
+    const auto found = kBars.find(name);
+    return found == kBars.end() ? 0 : found->second;
+  }
+  // Candles as people describe them, in shares of a bar's range; both directions written out.
+  int pattern(std::string_view name, std::size_t last) const {
+    const Prices& bar = prices_[last];
+    const auto body = [](const Prices& one) { return std::abs(one.close - one.open); };
+    const auto range = [](const Prices& one) { return one.high - one.low; };
+    const auto rises = [](const Prices& one) { return one.close > one.open; };
+    const auto falls = [](const Prices& one) { return one.close < one.open; };
+    const Real upper = bar.high - std::max(bar.open, bar.close);
+    const Real lower = std::min(bar.open, bar.close) - bar.low;
+    if (name == "doji") return range(bar) > 0 && body(bar) * 10 <= range(bar) ? 1 : 0;
+    if (name == "marubozu") {
+      if (body(bar) == 0 || (upper + lower) * 10 > range(bar)) return 0;
+      return rises(bar) ? 1 : -1;
+    }
+    if (name == "hammer") {
+      if (body(bar) == 0) return 0;
+      if (lower / body(bar) >= 2 && upper * 10 <= range(bar)) return 1;
+      return upper / body(bar) >= 2 && lower * 10 <= range(bar) ? -1 : 0;
+    }
+    const Prices& before = prices_[last - 1];
+    if (name == "engulfing") {
+      if (body(bar) <= body(before)) return 0;
+      if (falls(before) && rises(bar) && bar.open <= before.close && bar.close >= before.open) return 1;
+      return rises(before) && falls(bar) && bar.open >= before.close && bar.close <= before.open ? -1 : 0;
+    }
+    if (name == "harami") {
+      const Real high = std::max(before.open, before.close);
+      const Real low = std::min(before.open, before.close);
+      for (const Real price : {bar.open, bar.close}) {
+        if (price < low || price > high) return 0;
+      }
+      if (body(before) == 0 || body(before) * 2 < range(before) || body(bar) * 2 > body(before)) return 0;
+      return falls(before) ? 1 : -1;
+    }
+    const Prices& first = prices_[last - 2];
+    if (name == "star") {
+      const Real middle = (first.open + first.close) / 2;
+      const Real star = (before.open + before.close) / 2;
+      if (body(first) * 2 < range(first) || body(before) * 3 > body(first)) return 0;
+      if (falls(first) && star <= middle && rises(bar) && bar.close > middle) return 1;
+      return rises(first) && star >= middle && falls(bar) && bar.close < middle ? -1 : 0;
+    }
+    bool soldiers = true;
+    bool crows = true;
+    for (std::size_t i = last - 2; i <= last; ++i) {
+      const Prices& one = prices_[i];
+      soldiers = soldiers && rises(one) && (one.high - one.close) * 4 <= range(one);
+      crows = crows && falls(one) && (one.close - one.low) * 4 <= range(one);
+      if (i == last - 2) continue;
+      const Prices& prior = prices_[i - 1];
+      soldiers = soldiers && one.close > prior.close && one.open >= prior.open && one.open <= prior.high;
+      crows = crows && one.close < prior.close && one.open <= prior.open && one.open >= prior.low;
+    }
+    return soldiers ? 1 : crows ? -1 : 0;
+  }
+
   const std::vector<VolumeBar>& bars_;
   std::vector<Prices> prices_;
   mutable std::map<std::size_t, std::vector<Real>> averages_;    // by n
@@ -471,6 +536,12 @@ std::vector<Feature> every_feature(BarPeriod period, QuoteSide basis) {
       if (is_standard || !(feature == features.back())) features.push_back(feature);
     }
   }
+  return features;
+}
+
+// Candle patterns alone: few bars hold one, so they are compared at every bar.
+std::vector<Feature> patterns_of(std::vector<Feature> features) {
+  std::erase_if(features, [](const Feature& one) { return one.family->unit != "sign"; });
   return features;
 }
 
@@ -567,6 +638,81 @@ TEST(BarBank, every_family_equals_its_definition_on_real_minutes_of_gold) {
   const Comparison all = compare(every_feature(BarPeriod::m1, QuoteSide::bid), bars,
                                  [&](std::size_t i) { return i % every == 0 || i == 2'999; });
   EXPECT_EQ(all.different, 0u) << all.first_difference;
+  const Comparison patterns =
+      compare(patterns_of(every_feature(BarPeriod::m1, QuoteSide::bid)), bars, [](std::size_t) { return true; });
+  EXPECT_EQ(patterns.different, 0u) << patterns.first_difference;
+  EXPECT_EQ(patterns.compared, 3'000u * 7);
+}
+
+// The patterns of textbook candles; a bar is open, high, low, close in thousandths.
+TEST(BarBank, candles_of_the_textbook_are_named_and_upside_down_their_opposites) {
+  struct Case {
+    std::string_view name;
+    std::vector<std::array<std::int64_t, 4>> bars;
+    double value;
+  };
+  const std::vector<Case> cases = {
+      {"doji", {{100, 110, 90, 102}}, 1},
+      {"doji", {{100, 110, 90, 103}}, 0},
+      {"doji", {{100, 100, 100, 100}}, 0},
+      {"marubozu", {{100, 121, 99, 119}}, 0},
+      {"marubozu", {{100, 120, 100, 119}}, 1},
+      {"hammer", {{100, 103, 80, 102}}, 1},
+      {"hammer", {{102, 103, 80, 100}}, 1},  // of either colour
+      {"hammer", {{100, 105, 80, 102}}, 0},
+      {"engulfing", {{100, 101, 89, 90}, {90, 105, 88, 101}}, 1},
+      {"engulfing", {{100, 101, 89, 90}, {90, 105, 88, 100}}, 0},  // equal bodies
+      {"harami", {{100, 101, 79, 80}, {85, 96, 84, 95}}, 1},
+      {"harami", {{100, 101, 79, 80}, {95, 96, 84, 85}}, 1},  // of either colour
+      {"harami", {{100, 101, 79, 80}, {79, 96, 78, 85}}, 0},
+      {"star", {{100, 101, 79, 80}, {80, 82, 74, 76}, {77, 93, 76, 91}}, 1},
+      {"star", {{100, 101, 79, 80}, {80, 82, 74, 76}, {77, 93, 76, 90}}, 0},  // only to the middle
+      {"soldiers", {{100, 111, 99, 110}, {105, 121, 104, 120}, {116, 131, 115, 130}}, 1},
+      {"soldiers", {{100, 111, 99, 110}, {105, 121, 104, 120}, {104, 131, 103, 130}}, 0}};
+  for (const Case& one : cases) {
+    for (const bool is_mirrored : {false, true}) {
+      Bank bank({Feature{.family = &family(one.name), .basis = QuoteSide::bid}});
+      std::uint32_t end_s = kFriday_s;
+      for (const auto& [open, high, low, close] : one.bars) {
+        EXPECT_FALSE(bank.is_defined(0)) << one.name << " before its last bar";
+        const auto price = [&](std::int64_t value) { return (is_mirrored ? 1'000 - value : value) * 1'000'000; };
+        const Ohlc side{price(open), price(is_mirrored ? low : high), price(is_mirrored ? high : low), price(close)};
+        bank.add({{BarPeriod::m1, end_s += 60, 1, side, side}, kNone});
+      }
+      EXPECT_TRUE(bank.is_defined(0)) << one.name;
+      const double expected = is_mirrored && one.name != "doji" ? -one.value : one.value;
+      EXPECT_EQ(bank.value(0, 1e9, 1e9), expected) << one.name << " " << one.bars.back()[3] << " " << is_mirrored;
+    }
+  }
+}
+
+TEST(BarBank, random_bars_hold_every_candle_pattern_both_ways) {
+  const auto bars = random_bars(35, 5'000, BarPeriod::m1, 60);
+  const std::vector<std::string_view> names = {"doji", "marubozu", "hammer", "engulfing", "harami", "star", "soldiers"};
+  std::vector<Feature> features;
+  for (const std::string_view name : names) features.push_back({.family = &family(name)});
+  Bank bank(features);
+  std::map<std::pair<std::string_view, double>, std::size_t> seen;
+  for (const VolumeBar& bar : bars) {
+    bank.add(bar);
+    for (std::size_t lane = 0; lane < names.size(); ++lane) ++seen[{names[lane], bank.value(lane, 1.3e12, 1.3e12)}];
+  }
+  for (const std::string_view name : names) {
+    for (const double value : {-1.0, 1.0}) {
+      const std::size_t count = seen[{name, value}];
+      if (name == "doji" && value < 0) {
+        EXPECT_EQ(count, 0u);
+      } else {
+        EXPECT_GT(count, 5u) << name << " " << value;
+        EXPECT_LT(count, bars.size() / 2) << name << " " << value;
+      }
+    }
+  }
+  const auto patterns = patterns_of(every_feature(BarPeriod::m1, QuoteSide::mid));
+  ASSERT_EQ(patterns.size(), names.size());
+  const Comparison all = compare(patterns, bars, [](std::size_t) { return true; });
+  EXPECT_EQ(all.different, 0u) << all.first_difference;
+  EXPECT_EQ(all.compared, bars.size() * names.size());
 }
 
 // The comparison must be able to fail: each feature against the definition of its neighbour.
@@ -912,7 +1058,7 @@ TEST(BarFamilies, each_has_a_name_a_code_and_says_how_it_starts) {
       EXPECT_LE(parameter.standard, parameter.high) << one.name;
     }
   }
-  EXPECT_EQ(names.size(), 36u);
+  EXPECT_EQ(names.size(), 43u);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "tests/support/strategy_run.hpp"
@@ -50,6 +51,32 @@ TEST(MarketState, a_venue_time_that_goes_back_is_clamped_and_counted) {
   EXPECT_EQ(market.closed[1].bar.bid.high_e9, 1'310 * kE9);
   market.tick(1, kNoonNs);
   EXPECT_EQ(market.state.venue_clamps(), 1u) << "each instrument has a clock of its own";
+}
+
+TEST(MarketState, a_venue_time_from_the_future_neither_freezes_its_instrument_nor_goes_uncounted) {
+  Market market(1);
+  const auto tick = [&](std::int64_t time_ns, std::int64_t venue_ns) {
+    market.state.on_tick(0, Tick{kE9, kE9 + 1, 0, 0, venue_ns, 0}, time_ns, market.keep());
+  };
+  tick(kNoonNs, kNoonNs + kVenueAheadMaxNs);
+  EXPECT_EQ(market.state.venue_clamps(), 0u) << "so far a venue's clock may be ahead";
+  tick(kNoonNs + 1, 8'900'000'000'000'000'000);
+  EXPECT_EQ(market.state.venue_clamps(), 1u);
+  EXPECT_TRUE(market.closed.empty()) << "a clock that is within the bound closes no bar that lies beyond it";
+  for (std::int64_t minute = 2; minute <= 5; ++minute) {
+    tick(kNoonNs + minute * kMinuteNs, kNoonNs + minute * kMinuteNs);
+    EXPECT_EQ(std::ranges::count(market.closed, BarPeriod::m1, [](const Closed& c) { return c.bar.period; }),
+              minute - 1);
+  }
+  EXPECT_EQ(market.state.venue_clamps(), 1u);
+}
+
+TEST(MarketState, bounds_hold_at_the_ends_of_time) {
+  constexpr std::int64_t kMin = std::numeric_limits<std::int64_t>::min();
+  constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
+  EXPECT_EQ(held_venue_ns(kMax, kMax, kMin), kMax);
+  EXPECT_EQ(held_venue_ns(kMin, kMax, 5), 5);
+  EXPECT_EQ(held_venue_ns(kMax, kMin, kMin), kMin + kVenueAheadMaxNs);
 }
 
 TEST(MarketState, the_quote_carries_engine_time) {

@@ -46,6 +46,21 @@ TEST(RunReport, counts_what_a_run_did) {
   EXPECT_GT(report.rejects(RiskRule::crossed_quote), 0u);
 }
 
+TEST(RunReport, counts_held_venue_times_as_the_market_state_does) {
+  const auto instruments = test::table_of({"XAUUSD", "EURUSD"});
+  auto ticks = test::random_ticks(1, 2'000, 2);
+  for (std::size_t i = 10; i < ticks.size(); i += 100) {
+    auto tick = ticks[i].as<Tick>();
+    tick.venue_ns += i % 200 == 10 ? 2 * kVenueAheadMaxNs : -kVenueAheadMaxNs;
+    ticks[i] = Event::make(ticks[i].time_ns, ticks[i].instrument, tick);
+  }
+  const auto run = test::record(ticks, test::trading_settings(), instruments);
+  RunReport report(instruments);
+  for (const Event& event : run.events) report.add(event);
+  EXPECT_GE(report.venue_clamps(), 20u);
+  EXPECT_EQ(report.venue_clamps(), run.result.venue_clamps);
+}
+
 TEST(RunReport, the_spread_and_the_commission_are_always_charged) {
   const auto instruments = test::table_of({"XAUUSD"});
   RunReport report(instruments);

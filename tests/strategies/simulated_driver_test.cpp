@@ -59,6 +59,18 @@ TEST(SimulatedDriver, at_one_time_the_timer_comes_first_then_answers_then_ticks)
   EXPECT_EQ(types_at(events, kNoonNs + kSecondNs), (std::vector<EventType>{timer, fill, position, tick, tick}));
 }
 
+TEST(SimulatedDriver, a_venue_time_from_the_future_does_not_keep_the_end_waiting) {
+  Event last = quote_at(kNoonNs + 3 * kSecondNs, 1'300);
+  auto tick = last.as<Tick>();
+  tick.venue_ns += 24 * 60 * kMinuteNs;  // years would only take longer to fail
+  last = Event::make(last.time_ns, last.instrument, tick);
+  const std::vector<Event> ticks = {quote_at(kNoonNs, 1'300), last};
+  const auto run = record(ticks, test::trading_settings(), test::table_of({"XAUUSD"}));
+  EXPECT_EQ(run.result.venue_clamps, 1u);
+  EXPECT_LE(of_type(run.events, EventType::timer).size(), 130u) << "the bound, its minute and the grace";
+  EXPECT_EQ(run.events.back().type, EventType::session);
+}
+
 TEST(SimulatedDriver, one_timer_for_each_whole_second_before_any_input_at_or_after_it) {
   const auto ticks = test::random_ticks(1, 20'000, 2);
   const auto events = run(ticks);

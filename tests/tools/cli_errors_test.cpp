@@ -5,6 +5,7 @@
 #include <sys/mount.h>
 
 #include <bit>
+#include <filesystem>
 #include <fstream>
 #include <random>
 #include <string>
@@ -200,6 +201,50 @@ TEST_F(CommandLineErrors, a_bad_period_is_refused) {
   expect_error({"replay", good_, "--period", "M2"}, {64, "TT-0101", {"--period", "expected M1", "found \"M2\""}});
 }
 
+TEST_F(CommandLineErrors, bad_bars_name_what_is_expected) {
+  const std::string out = good_ + ".bars.csv";
+  const auto refused = [&](const std::string& spec, const std::string& expected) {
+    expect_error({"replay", good_, "--dump-bars", out, "--bars", spec},
+                 {64, "TT-0101", {"--bars", expected, "found \"" + spec + "\""}});
+  };
+  for (const char* spec : {"renko:5", "ticks", "M1", ":5", "Ticks:5"}) {
+    refused(spec, spec == std::string("ticks") ? "expected ticks:N with N a whole number of ticks from 1 to 4294967295"
+                                               : "expected ticks:N, volume:N or range:N");
+  }
+  for (const char* spec : {"ticks:0", "ticks:-5", "ticks:1.5", "ticks:5x", "ticks: 5", "ticks:4294967296", "ticks:"}) {
+    refused(spec, "expected ticks:N with N a whole number of ticks from 1 to 4294967295, such as ticks:500");
+  }
+  for (const char* spec : {"range:0", "range:0.5", "range:99999999999999999999"}) {
+    refused(spec, "expected range:N with N a whole number of points from 1 to 4294967295, such as range:50");
+  }
+  for (const char* spec : {"volume:0", "volume:-1", "volume:1e3", "volume:", "volume:0.0000000001"}) {
+    refused(spec, "expected volume:N with N a decimal number of traded base units above 0");
+  }
+  expect_error({"replay", good_, "--bars", "ticks:5"}, {64, "TT-0101", {"--bars", "expected --dump-bars FILE.csv"}});
+  expect_error({"replay", good_, "--dump-bars", out, "--bars", "ticks:5", "--period", "M5"},
+               {64, "TT-0101", {"--bars", "expected no --period", "found M5"}});
+  EXPECT_FALSE(std::filesystem::exists(out)) << "what is refused writes nothing";
+}
+
+TEST_F(CommandLineErrors, volume_bars_of_a_feed_without_trades_are_refused) {
+  const std::string out = good_ + ".bars.csv";
+  expect_error({"replay", good_, "--dump-bars", out, "--bars", "volume:100"},
+               {64, "TT-0414", {good_, "volume:100", "--bars", "expected trades", "found quotes alone"}});
+  const std::string sized = files_.write("dukascopy_eurusd_20190204_10h_ticks.bi5", lzma_packed(bi5_rows(2'000)));
+  expect_error({"replay", sized, "--dump-bars", out, "--bars", "volume:100"},
+               {64, "TT-0414", {sized, "expected trades", "found quotes with sizes, which are not traded volume"}});
+  EXPECT_FALSE(std::filesystem::exists(out)) << "what is refused writes nothing";
+}
+
+TEST_F(CommandLineErrors, bars_of_a_journal_are_refused) {
+  for (const std::vector<std::string>& options :
+       {std::vector<std::string>{"--dump-bars", "bars.csv"}, std::vector<std::string>{"--bars", "ticks:5"}}) {
+    std::vector<std::string> arguments = {"replay", "journal.ttj"};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    expect_error(arguments, {64, "TT-0101", {options[0], "expected tick files", "found journal.ttj"}});
+  }
+}
+
 TEST_F(CommandLineErrors, bars_into_a_missing_folder_are_refused) {
   const std::string path = good_ + "/bars.csv";
   expect_error({"replay", good_, "--dump-bars", path}, {1, "TT-0214", {path}});
@@ -210,7 +255,9 @@ TEST_F(CommandLineErrors, an_unknown_command_names_the_nearest) {
 }
 
 TEST_F(CommandLineErrors, an_unknown_option_is_named) {
-  expect_error({"replay", good_, "--sped", "max"}, {64, "TT-0101", {"--sped"}});
+  expect_error(
+      {"replay", good_, "--sped", "max"},
+      {64, "TT-0101", {"expected an option of `thintail replay`; the nearest is --speed", "found \"--sped\""}});
   expect_error({"replay"}, {64, "TT-0101", {"FILE|JOURNAL is required"}});
   expect_error({}, {64, "TT-0101", {"subcommand is required"}});
 }

@@ -219,6 +219,25 @@ TEST(FeaturesCompute, a_bar_file_gives_a_row_a_closed_bar) {
   EXPECT_LT(undefined, 8u) << "of a month of minutes, only what needs more days is still undefined";
 }
 
+TEST(FeaturesCompute, an_export_has_traded_volume_only_where_it_is_declared_and_zeros_are_warned_of) {
+  const auto m5 = data_dir() / "bars" / "mt5_xauusd_m5_2025.csv.zst";  // <VOL> is 0 throughout
+  TT_REQUIRE_DATA(m5);
+  const FeedFolder folder;
+  const std::string set = folder.write(
+      "volume.toml", "name = \"volume\"\nfeatures = [{ feature = \"obv\", period = \"M5\", basis = \"bid\" }]\n");
+  const Paths out;
+  std::vector<std::string> arguments = {"features", "compute", m5.string(), "--clock",   "mt5-eu",
+                                        "--set",    set,       "--out",     out("f.npy")};
+  const auto refused = run_thintail(arguments);
+  EXPECT_EQ(refused.exit_code, 64) << refused.out << refused.err;
+  EXPECT_NE(refused.err.find("TT-0414"), std::string::npos) << refused.err;
+  EXPECT_NE(refused.err.find("volume"), std::string::npos) << refused.err;
+  arguments.insert(arguments.end(), {"--volume", "traded"});
+  const auto declared = run_thintail(arguments);
+  EXPECT_EQ(declared.exit_code, 0) << declared.err;
+  EXPECT_NE(declared.err.find("volume of 0 in each of 58230 bars"), std::string::npos) << declared.err;
+}
+
 // --- refusals ----------------------------------------------------------------------------------------------------------
 
 struct Refused {
@@ -258,8 +277,16 @@ TEST(FeaturesCompute, refusals_name_their_reason_and_leave_no_file) {
       {"a server's clock", {m5.string(), "--set", "bars-64", "--out", npy}, 64, "TT-0209", "--clock"},
       {"a stamp that nobody declared", {fxcm.string(), "--set", "bars-64", "--out", npy}, 64, "TT-0216", "--stamp"},
       {"another ending", {gold().string(), "--set", "core-32", "--out", out("f.csv")}, 64, "TT-0101", ".npy"},
-      {"no such folder", {gold().string(), "--set", "core-32", "--out", out("none/f.npy")}, 1, "TT-0214", "none/f.npy"},
-      {"no such file", {out("x_xauusd.csv"), "--set", "core-32", "--out", npy}, 1, "TT-0201", "x_xauusd.csv"},
+      {"no such folder",
+       {gold().string(), "--set", "core-32", "--out", out("none/f.npy")},
+       1,
+       "TT-0214",
+       "none/f.npy: expected a file that can be written"},
+      {"no such file",
+       {out("x_xauusd.csv"), "--set", "core-32", "--out", npy},
+       1,
+       "TT-0201",
+       "x_xauusd.csv: expected a file that can be read, found No such file"},
       {"no file named", {"--set", "core-32", "--out", npy}, 64, "TT-0101", "FILE"},
       {"an unknown instruction set",
        {gold().string(), "--set", "core-32", "--out", npy, "--isa", "sse"},
@@ -276,6 +303,124 @@ TEST(FeaturesCompute, refusals_name_their_reason_and_leave_no_file) {
     EXPECT_NE(ended.err.find(one.text), std::string::npos) << ended.err;
     EXPECT_EQ(other_files(out.folder.path()), std::vector<std::string>{});
   }
+}
+
+TEST(FeaturesCompute, options_that_contradict_the_file_are_refused) {
+  const FeedFolder folder;
+  const Paths out;
+  const std::string ticks = folder.write("oanda_xauusd_tick_20140505.csv", "1000,1300.1,1300.2\n1200,1300.1,1300.3\n");
+  const std::string old_bars = folder.write(
+      "histdata_eurusd_m1_2018.csv",
+      "20180102 000000;1.20010;1.20020;1.20000;1.20015;0\n20180102 000100;1.20010;1.20020;1.20000;1.20015;0\n");
+  const std::string new_ticks = folder.write(
+      "histdata_eurusd_tick_2020.csv", "20200102 000000123,1.1201,1.1202,0\n20200102 000001123,1.1201,1.1202,0\n");
+  const std::string true_fx =
+      folder.write("truefx_usdjpy_x.csv", "timestamp,bid,ask\n2013-01-02 00:00:00.1+00:00,86.1,86.2\n");
+  struct Case {
+    std::string file;
+    std::vector<std::string> further;
+    int exit_code;
+    std::vector<std::string> texts;
+  };
+  const std::vector<Case> cases = {
+      {ticks, {"--side", "bid"}, 64, {"TT-0101", "expected a bar file", "found a file of ticks and --side"}},
+      {ticks, {"--stamp", "open", "--period", "M1"}, 64, {"TT-0101", "a file of ticks and --stamp, --period"}},
+      {ticks, {"--volume", "traded"}, 64, {"TT-0101", "a file of ticks and --volume"}},
+      {ticks, {"--clock", "utc-5"}, 64, {"TT-0101", "--clock", "expected utc, as the prefix", "found utc-5"}},
+      {ticks, {"--clock", "utc+0"}, 0, {}},
+      {ticks, {"--clock", "mars"}, 64, {"TT-0208", "mars"}},
+      {old_bars, {"--clock", "utc"}, 64, {"TT-0101", "expected new-york", "found utc"}},
+      {old_bars, {"--clock", "histdata-2019"}, 64, {"TT-0101", "expected new-york", "found histdata-2019"}},
+      {old_bars, {"--clock", "histdata-2018"}, 0, {}},
+      {new_ticks, {"--clock", "histdata-2019"}, 0, {}},
+      {new_ticks, {"--clock", "mt5-eu"}, 64, {"TT-0101", "expected histdata-2018 or histdata-2019", "found mt5-eu"}},
+      {true_fx, {"--clock", "utc-5"}, 64, {"TT-0101", "expected utc, as the rows of this format", "found utc-5"}},
+  };
+  const std::string bar_set = folder.write(
+      "one.toml", "name = \"one\"\nfeatures = [{ feature = \"roc\", bars = 2, period = \"M1\", basis = \"bid\" }]\n");
+  for (const Case& one : cases) {
+    std::vector<std::string> arguments = {"features", "compute", one.file, "--set", bar_set, "--out", out("f.npy")};
+    arguments.insert(arguments.end(), one.further.begin(), one.further.end());
+    const auto ended = run_thintail(arguments);
+    EXPECT_EQ(ended.exit_code, one.exit_code) << one.file << ended.err;
+    for (const std::string& text : one.texts) EXPECT_NE(ended.err.find(text), std::string::npos) << ended.err;
+  }
+}
+
+TEST(FeaturesCompute, an_instrument_against_the_name_is_warned_of) {
+  const FeedFolder folder;
+  const Paths out;
+  const std::string ticks = folder.write("oanda_xauusd_tick_20140505.csv", "1000,1300.1,1300.2\n1200,1300.1,1300.3\n");
+  const auto compute = [&](const char* instrument) {
+    return run_thintail(
+        {"features", "compute", ticks, "--set", "core-32", "--out", out("f.npy"), "--instrument", instrument});
+  };
+  const auto other = compute("EURUSD@oanda");
+  EXPECT_EQ(other.exit_code, 0) << other.err;
+  EXPECT_NE(other.err.find("warning: --instrument says EURUSD@oanda, but the name of"), std::string::npos) << other.err;
+  EXPECT_NE(other.err.find("says XAUUSD@oanda"), std::string::npos) << other.err;
+  EXPECT_EQ(compute("XAUUSD@oanda").err, "");
+}
+
+TEST(FeaturesCompute, lanes_that_no_row_defines_are_told) {
+  const FeedFolder folder;
+  const Paths out;
+  const std::string ticks = folder.write("oanda_xauusd_tick_20140505.csv", "1000,1300.1,1300.2\n1200,1300.1,1300.3\n");
+  const auto bare = run_thintail({"features", "compute", ticks, "--set", "core-32", "--out", out("f.npy")});
+  ASSERT_EQ(bare.exit_code, 0) << bare.err;
+  EXPECT_NE(bare.out.find(" of 32 lanes in every row: "), std::string::npos) << bare.out;
+  EXPECT_NE(bare.out.find(" more (the sidecar names them)"), std::string::npos) << bare.out;
+  EXPECT_NE(bare.out.find("warning: no row has every mandatory lane"), std::string::npos) << bare.out;
+  const std::string set = folder.write("one.toml",
+                                       "name = \"one\"\nfeatures = [{ feature = \"last_move\", mandatory = true }, "
+                                       "{ feature = \"rsi\", bars = 14, period = \"M1\" }]\n");
+  const auto one = run_thintail({"features", "compute", ticks, "--set", set, "--out", out("g.npy")});
+  ASSERT_EQ(one.exit_code, 0) << one.err;
+  EXPECT_NE(one.out.find("1 of 2 lanes in every row: rsi_14_m1\n"), std::string::npos) << one.out;
+  EXPECT_NE(one.out.find("complete   1 rows have all 1 mandatory lanes"), std::string::npos) << one.out;
+  EXPECT_EQ(one.out.find("warning"), std::string::npos) << one.out;
+}
+
+TEST(FeaturesCompute, files_of_no_known_kind_say_which_kinds_are_known) {
+  const FeedFolder folder;
+  const Paths out;
+  const auto refused = [&](const std::string& name, std::string_view text, std::vector<std::string> further,
+                           std::vector<std::string> parts) {
+    std::vector<std::string> arguments = {"features", "compute",   folder.write(name, text), "--set", "core-32",
+                                          "--out",    out("f.npy")};
+    arguments.insert(arguments.end(), further.begin(), further.end());
+    const auto ended = run_thintail(arguments);
+    EXPECT_EQ(ended.exit_code, 1) << ended.err;
+    for (const std::string& part : parts)
+      EXPECT_NE(ended.err.find(part), std::string::npos) << part << "\n" << ended.err;
+    EXPECT_EQ(ended.err.find("replay --help"), std::string::npos) << ended.err;
+    EXPECT_EQ(other_files(out.folder.path()), std::vector<std::string>{});
+  };
+  const std::string name = "oanda_xauusd_tick_20140505.csv";
+  refused(name, "", {}, {"TT-0215", name, "found an empty file"});
+  refused(name, "", {"--format", "lean"}, {"TT-0215", name, "found an empty file"});
+  refused(name, "", {"--format", "histdata-m1"}, {"TT-0215", name, "found an empty file"});
+  refused(name, "dear diary\n", {}, {"TT-0203", "lean", "histdata-m1", "dear diary", "--help"});
+  refused(name, "1000,1300.1,1300.2\n", {"--format", "leen"},
+          {"TT-0203", "histdata-m1", "the nearest is lean", "found \"leen\""});
+  refused("oanda_v20_pricing_stream_sample.jsonl", "{\"status\":\"tradeable\",\"asks\":[{\"price\":\"114.312\"}]}\n",
+          {}, {"TT-0203", "first line", "dukascopy-json", "tradeable"});
+}
+
+TEST(FeaturesCompute, a_price_of_another_scale_is_shown) {
+  const FeedFolder folder;
+  const Paths out;
+  const std::string bars = folder.write("histdata_eurusd_m1_2018.csv",
+                                        "20180102 000000;1.20010;1.20020;1.20000;1.20015;0\n"
+                                        "20180102 000100;120010.5;120020.0;120000.0;120015.0;0\n"
+                                        "20180102 000200;1.20010;1.20020;1.20000;1.20015;0\n");
+  const std::string set = folder.write(
+      "one.toml", "name = \"one\"\nfeatures = [{ feature = \"roc\", bars = 2, period = \"M1\", basis = \"bid\" }]\n");
+  const auto ended = run_thintail({"features", "compute", bars, "--set", set, "--out", out("f.npy"), "--strict"});
+  EXPECT_EQ(ended.exit_code, 1) << ended.out;
+  EXPECT_NE(ended.err.find("TT-0205"), std::string::npos) << ended.err;
+  EXPECT_NE(ended.err.find("120000"), std::string::npos) << ended.err;
+  EXPECT_NE(ended.err.find("after a close of 1.20015"), std::string::npos) << ended.err;
 }
 
 TEST(FeaturesCompute, a_file_that_breaks_off_is_an_error_and_leaves_no_file) {

@@ -118,6 +118,32 @@ TEST_F(FeaturesCommand, explain_knows_lanes_and_who_has_them) {
                  {"the nearest is rsi_14_m1", "found \"rsi_14_m2\""});
 }
 
+TEST_F(FeaturesCommand, a_command_line_that_is_wrong_tells_what_was_expected_and_what_was_found) {
+  const TempFolder folder;
+  const std::string npy = folder.path() + "/f.npy";
+  const auto refused = [](std::vector<std::string> words, const std::vector<std::string>& parts) {
+    words.insert(words.begin(), "features");
+    expect_refused(run_thintail(words), 64, "TT-0101", parts);
+  };
+  refused({"compue", ticks_},
+          {"of features", "expected one of list, explain, compute; the nearest is compute", "found \"compue\""});
+  refused({}, {"subcommand is required", "expected one of list, explain, compute", "found `thintail features`"});
+  refused({"compute", ticks_, "--out", npy},
+          {"--set is required", "expected Feature set: a built-in name", "found `thintail features compute"});
+  refused({"compute", ticks_, "--set", "core-32"}, {"--out is required", "expected F.npy", "found `thintail features"});
+  refused({"compute", ticks_, "--set", "core-32", "--set", "scalper-64", "--out", npy},
+          {"expected --set once", "found 2 times: core-32, scalper-64"});
+  refused({"compute", ticks_, "more.csv", "--set", "core-32", "--out", npy},
+          {"expected no further argument of `thintail features compute`", "found \"more.csv\""});
+  refused({"compute", ticks_, "--sett", "core-32", "--set", "core-32", "--out", npy},
+          {"expected an option of `thintail features compute`; the nearest is --set, found \"--sett\""});
+  for (const char* limit : {"0", "-3", "ten", "1.5"}) {
+    refused({"compute", ticks_, "--set", "core-32", "--out", npy, fmt::format("--limit={}", limit)},
+            {"--limit", "expected a whole number of rows, 1 or more", fmt::format("found \"{}\"", limit)});
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
 TEST_F(FeaturesCommand, every_mistake_in_a_set_names_file_line_and_field) {
   struct Mistake {
     std::string_view lanes;  // line 3 on
@@ -158,7 +184,8 @@ TEST_F(FeaturesCommand, limits_of_a_set_are_refused) {
   std::string lanes;
   for (int i = 1; i <= 17; ++i) lanes += fmt::format("{{ feature = \"mid_deviation\", half_life_s = {} }},\n", i);
   expect_refused(run_thintail({"features", "list", "--set", set_file(lanes)}), 64, "TT-0413",
-                 {":19:", "features[16]", "at most 16 different half-lives"});
+                 {":19:", "features[16]", "at most 16 different half-lives",
+                  "found 17 half-lives, one more than 16: 1, 2,", "17 s"});
   lanes.clear();
   for (int i = 10; i <= 18; ++i) lanes += fmt::format("{{ feature = \"window_move\", ticks = {} }},\n", i);
   expect_refused(run_thintail({"features", "list", "--set", set_file(lanes)}), 64, "TT-0413",

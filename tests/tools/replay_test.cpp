@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "core/event/describe.hpp"
+#include "core/instrument/instrument_table.hpp"
 #include "core/journal_format/journal_block.hpp"
 #include "tests/support/core_model.hpp"
 #include "tests/support/data.hpp"
@@ -126,6 +128,127 @@ INSTANTIATE_TEST_SUITE_P(Gold, ReplayBars,
                          testing::Values(Day{"20140502", "2014-05-02", "2014-05-03", 1'257, 265'015},
                                          Day{"20140506", "2014-05-06", "2014-05-07", 1'385, 0}),
                          [](const auto& test) { return std::string(test.param.file); });
+
+// Rows of `--dump-bars F.csv --bars SPEC`, without the header.
+std::vector<std::vector<std::string>> counted_bars(const std::string& ticks, const std::string& spec,
+                                                   const std::string& header) {
+  const TempFolder folder;
+  const std::string path = folder.path() + "/bars.csv";
+  const ProcessResult result = run_thintail({"replay", ticks, "--dump-bars", path, "--bars", spec});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  const auto lines = split(feed_file_bytes(path), '\n');
+  if (lines.empty()) return {};
+  EXPECT_EQ(lines[0], header);
+  std::vector<std::vector<std::string>> rows;
+  for (std::size_t i = 1; i < lines.size(); ++i) rows.push_back(split(lines[i], ','));
+  return rows;
+}
+
+constexpr const char* kQuoteBarHeader =
+    "first_utc,last_utc,instrument,bars,bid_open,bid_high,bid_low,bid_close,ask_open,ask_high,ask_low,ask_close,ticks";
+
+// Milliseconds since midnight of "2014-05-02T00:00:00.125000000Z".
+std::int64_t clock_ms(const std::string& utc) {
+  return ((std::stoll(utc.substr(11, 2)) * 60 + std::stoll(utc.substr(14, 2))) * 60 + std::stoll(utc.substr(17, 2))) *
+             1'000 +
+         std::stoll(utc.substr(20, 3));
+}
+
+// Where a row differs from the bar of ticks [first, last]; empty where nowhere.
+std::string against_ticks(const std::vector<std::string>& row, const std::vector<Tick>& ticks, std::size_t first,
+                          std::size_t last) {
+  const auto [low_bid, high_bid] = std::minmax_element(
+      &ticks[first], &ticks[last] + 1, [](const Tick& a, const Tick& b) { return a.bid_e9 < b.bid_e9; });
+  const auto [low_ask, high_ask] = std::minmax_element(
+      &ticks[first], &ticks[last] + 1, [](const Tick& a, const Tick& b) { return a.ask_e9 < b.ask_e9; });
+  const std::vector<std::int64_t> expected = {ticks[first].bid_e9, high_bid->bid_e9,    low_bid->bid_e9,
+                                              ticks[last].bid_e9,  ticks[first].ask_e9, high_ask->ask_e9,
+                                              low_ask->ask_e9,     ticks[last].ask_e9};
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    if (e9(row.at(4 + i)) != expected[i]) return "price " + std::to_string(i) + " is " + row[4 + i];
+  }
+  if (clock_ms(row.at(0)) != ticks[first].venue_ns / 1'000'000) return "starts at " + row[0];
+  if (clock_ms(row.at(1)) != ticks[last].venue_ns / 1'000'000) return "ends at " + row[1];
+  if (row.at(12) != std::to_string(last - first + 1)) return "has ticks " + row[12];
+  return row.at(2) == "XAUUSD@oanda" ? "" : "is of " + row[2];
+}
+
+TEST(ReplayCountedBars, by_ticks_are_every_500_rows_of_the_file) {
+  TT_REQUIRE_DATA(gold_ticks("20140502"));
+  const auto rows = counted_bars(gold_ticks("20140502").string(), "ticks:500", kQuoteBarHeader);
+  const auto ticks = lean_ticks(gold_ticks("20140502"), 0);
+  ASSERT_EQ(ticks.size(), 265'015u);
+  ASSERT_EQ(rows.size(), 530u) << "the last 15 ticks complete no bar";
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    ASSERT_EQ(against_ticks(rows[i], ticks, i * 500, i * 500 + 499), "") << "bar " << i;
+    ASSERT_EQ(rows[i][3], "ticks:500");
+  }
+}
+
+TEST(ReplayCountedBars, by_range_end_at_the_first_bid_that_far_from_another_of_the_bar) {
+  TT_REQUIRE_DATA(gold_ticks("20140502"));
+  const std::int64_t point_e9 = built_in_instrument("XAUUSD", "oanda")->tick_size_e9;
+  const auto ticks = lean_ticks(gold_ticks("20140502"), 0);
+  for (const std::int64_t points : {50, 1'000}) {
+    const auto rows = counted_bars(gold_ticks("20140502").string(), "range:" + std::to_string(points), kQuoteBarHeader);
+    std::size_t bars = 0;
+    std::size_t first = 0;
+    std::size_t longer = 0;  // than the range: ended by a step that was more than what was left of it
+    for (std::size_t last = 0; last < ticks.size(); ++last) {
+      std::int64_t moved_e9 = 0;
+      for (std::size_t i = first; i < last; ++i) {
+        moved_e9 = std::max(moved_e9, std::abs(ticks[last].bid_e9 - ticks[i].bid_e9));
+      }
+      if (moved_e9 < points * point_e9) continue;
+      longer += moved_e9 > points * point_e9;
+      ASSERT_LT(bars, rows.size());
+      ASSERT_EQ(against_ticks(rows[bars], ticks, first, last), "") << "bar " << bars;
+      ++bars;
+      first = last + 1;
+    }
+    EXPECT_EQ(rows.size(), bars);
+    EXPECT_GT(bars, 100u);
+    EXPECT_GT(longer, 0u);
+    std::printf("%zu bars of %d points, %zu longer\n", bars, static_cast<int>(points), longer);
+  }
+}
+
+TEST(ReplayCountedBars, by_volume_are_groups_of_the_trades_of_a_recorded_capture) {
+  const auto capture = data_dir() / "protocol" / "binance_usdm_btcusdt_20240808.jsonl.zst";
+  TT_REQUIRE_DATA(capture);
+  const auto rows = counted_bars(capture.string(), "volume:2.5",
+                                 "first_utc,last_utc,instrument,bars,open,high,low,close,volume,trades");
+  const auto text_of = [](const std::string& line, const std::string& key) {
+    const std::size_t at = line.find(key) + key.size();
+    return line.substr(at, line.find('"', at) - at);
+  };
+  std::vector<std::int64_t> prices;
+  std::int64_t volume_e9 = 0;
+  std::size_t bars = 0;
+  std::size_t trades = 0;
+  for (const std::string& line : split(read_zstd(capture), '\n')) {
+    if (!line.contains("\"e\":\"trade\"")) continue;
+    ++trades;
+    const std::int64_t size = e9(text_of(line, "\"q\":\""));
+    if (size == 0) continue;
+    prices.push_back(e9(text_of(line, "\"p\":\"")));
+    volume_e9 += size;
+    if (volume_e9 < 2'500'000'000) continue;
+    ASSERT_LT(bars, rows.size());
+    const auto& row = rows[bars];
+    const std::vector<std::int64_t> expected = {prices.front(), *std::ranges::max_element(prices),
+                                                *std::ranges::min_element(prices), prices.back(), volume_e9};
+    for (std::size_t i = 0; i < expected.size(); ++i) ASSERT_EQ(e9(row.at(4 + i)), expected[i]) << "bar " << bars;
+    ASSERT_EQ(row.at(9), std::to_string(prices.size()));
+    prices.clear();
+    volume_e9 = 0;
+    ++bars;
+  }
+  EXPECT_EQ(rows.size(), bars);
+  EXPECT_EQ(trades, 21'313u);
+  EXPECT_GT(bars, 50u);
+  std::printf("%zu bars of %zu trades\n", bars, trades);
+}
 
 class Replay : public testing::Test {
  protected:

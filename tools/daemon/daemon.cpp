@@ -89,12 +89,14 @@ struct Daemon::Impl {
   std::optional<DecisionPipeline> pipeline;
   std::optional<RingStamps> stamps;
   std::vector<std::unique_ptr<Worker>> workers;
+  bool has_engine = false;  // its thread was started, and will raise engine_ended
   std::vector<std::string> notes;
   std::optional<Error> lost_segment;  // the owning thread's
 
   bool is_inline() const noexcept { return options.settings.core.topology == Topology::in_line && !options.is_live; }
 
   Result<void> prepare();
+  void spawn_all();
   void spawn(std::string name, int cpu, std::function<void(Waiter&, shm::HealthNote&)> body);
   void run_feed(Waiter& waiter, shm::HealthNote& health);
   void run_simulated_engine(Waiter& waiter, shm::HealthNote& health);
@@ -168,7 +170,7 @@ Result<void> Daemon::Impl::prepare() {
         "it");
   }
   for (const auto& [name, position] : carried.positions) {
-    if (!options.instruments->find(name)) {
+    if (position.quantity_e9 != 0 && !options.instruments->find(name)) {
       notes.push_back(
           fmt::format("{} of {} is held, but no such instrument is configured: the position is carried no further",
                       format_decimal_e9(position.quantity_e9), name));
@@ -413,22 +415,29 @@ Result<std::unique_ptr<Daemon>> Daemon::create(DaemonOptions options) {
 }
 
 void Daemon::start() {
-  Impl& daemon = *impl_;
-  const CoreSettings& core = daemon.options.settings.core;
-  // Consumers first: whatever is published finds them waiting.
-  if (daemon.journal)
-    daemon.spawn("journal", core.journal_cpu, [&](auto& wait, auto& health) { daemon.run_journal(wait, health); });
-  if (daemon.options.on_event)
-    daemon.spawn("report", -1, [&](auto& wait, auto& health) { daemon.run_report(wait, health); });
-  if (daemon.options.is_live) {
-    daemon.spawn("venue", core.venue_cpu, [&](auto& wait, auto& health) { daemon.run_venue(wait, health); });
-    daemon.spawn("engine", core.engine_cpu, [&](auto& wait, auto& health) { daemon.run_live_engine(wait, health); });
-  } else {
-    daemon.spawn("engine", core.engine_cpu,
-                 [&](auto& wait, auto& health) { daemon.run_simulated_engine(wait, health); });
+  try {
+    impl_->spawn_all();
+  } catch (const std::exception& failure) {
+    // No more threads: those that run must not wait for one that never began. The feed is the last, and ends nobody here.
+    impl_->stop_all.trip("start", failure.what());
+    if (!impl_->has_engine) impl_->engine_ended.store(true, std::memory_order_release);  // E1: nothing came; pairs E2
+    throw;
   }
-  if (!daemon.is_inline())
-    daemon.spawn("feed", core.feed_cpu, [&](auto& wait, auto& health) { daemon.run_feed(wait, health); });
+}
+
+void Daemon::Impl::spawn_all() {
+  const CoreSettings& settings = options.settings.core;
+  // Consumers first: whatever is published finds them waiting.
+  if (journal) spawn("journal", settings.journal_cpu, [&](auto& waiter, auto& health) { run_journal(waiter, health); });
+  if (options.on_event) spawn("report", -1, [&](auto& waiter, auto& health) { run_report(waiter, health); });
+  if (options.is_live) {
+    spawn("venue", settings.venue_cpu, [&](auto& waiter, auto& health) { run_venue(waiter, health); });
+    spawn("engine", settings.engine_cpu, [&](auto& waiter, auto& health) { run_live_engine(waiter, health); });
+  } else {
+    spawn("engine", settings.engine_cpu, [&](auto& waiter, auto& health) { run_simulated_engine(waiter, health); });
+  }
+  has_engine = true;
+  if (!is_inline()) spawn("feed", settings.feed_cpu, [&](auto& waiter, auto& health) { run_feed(waiter, health); });
 }
 
 void Daemon::keep_alive() noexcept {

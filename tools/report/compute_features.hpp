@@ -30,6 +30,7 @@ struct ComputeReport {
   std::string instrument;
   std::uint64_t rows = 0;
   bool has_bars = false;  // the file holds bars: `bars` counts its rows, otherwise `ticks` does
+  std::vector<std::string> warnings;  // what options and file tell differently
   bool is_whole = true;   // false: rows_max was reached; rows read ahead are counted too
   FeedStats ticks;
   BarStats bars;
@@ -38,7 +39,7 @@ struct ComputeReport {
 // `on_row(time_ns, row)`: engine time of the tick, or the end of the bar. The row is valid until the next call.
 using OnFeatureRow = std::function<void(std::int64_t time_ns, const FeatureRow& row)>;
 
-// Refuses, before a row is made, data that lacks what the set needs.
+// Refuses, before a row is made, data that lacks what the set needs, and options that contradict the file.
 Result<ComputeReport> compute_features(const ComputeOptions& options, const OnFeatureRow& on_row);
 
 }  // namespace thintail

@@ -32,13 +32,15 @@ FeatureDump::FeatureDump(std::string path, const FeatureSet& set, NpyWriter valu
       set_(&set),
       values_(std::move(values)),
       times_(std::move(times)),
-      undefined_(set.lanes().size()) {}
+      undefined_(set.lanes().size()),
+      mandatory_(set.mandatory()) {}
 
 void FeatureDump::add(std::int64_t time_ns, const FeatureRow& row) noexcept {
   const std::size_t lanes = undefined_.size();
   values_.append(row.values.data(), lanes * sizeof(float));
   times_.append(&time_ns, sizeof time_ns);
   ++rows_;
+  complete_rows_ += row.defined.contains(mandatory_) ? 1 : 0;
   for (std::size_t word = 0; word * 64 < lanes; ++word) {
     const std::size_t used = lanes - word * 64;
     const std::uint64_t mask = used >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << used) - 1;
@@ -46,6 +48,14 @@ void FeatureDump::add(std::int64_t time_ns, const FeatureRow& row) noexcept {
       ++undefined_[word * 64 + static_cast<std::size_t>(std::countr_zero(bits))];
     }
   }
+}
+
+std::vector<std::string_view> FeatureDump::never_defined() const {
+  std::vector<std::string_view> names;
+  for (std::size_t lane = 0; lane < undefined_.size(); ++lane) {
+    if (undefined_[lane] == rows_) names.emplace_back(set_->lanes()[lane].name);
+  }
+  return names;
 }
 
 Result<void> FeatureDump::finish(const std::string& instrument, const std::vector<std::string>& source) {

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/error.hpp"
@@ -26,6 +27,10 @@ class FeatureDump {
   Result<void> finish(const std::string& instrument, const std::vector<std::string>& source);
 
   std::uint64_t rows() const noexcept { return rows_; }
+  // Rows in which every mandatory lane is defined.
+  std::uint64_t complete_rows() const noexcept { return complete_rows_; }
+  // Names of the lanes that no row has defined.
+  std::vector<std::string_view> never_defined() const;
   const std::string& path() const noexcept { return path_; }
 
  private:
@@ -37,7 +42,9 @@ class FeatureDump {
   NpyWriter values_;
   NpyWriter times_;
   std::vector<std::uint64_t> undefined_;  // by lane
+  LaneMask mandatory_;
   std::uint64_t rows_ = 0;
+  std::uint64_t complete_rows_ = 0;
 };
 
 // "x/f.npy", ".times.npy" -> "x/f.times.npy".

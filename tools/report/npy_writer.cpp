@@ -40,8 +40,11 @@ std::string header_of(std::string_view type, std::uint64_t rows, std::size_t col
 }
 
 Error unwritable(const std::string& path, int error_number) {
-  return {
-      .code = ErrorCode::file_unwritable, .doing = "writing features", .file = path, .found = errno_text(error_number)};
+  return {.code = ErrorCode::file_unwritable,
+          .doing = "writing features",
+          .file = path,
+          .expected = "a file that can be written, in a folder that exists, with room for the rows",
+          .found = errno_text(error_number)};
 }
 
 // Writes all of it or returns an errno.
@@ -57,7 +60,24 @@ int write_all(int descriptor, const void* bytes, std::size_t size_bytes) noexcep
   return 0;
 }
 
-std::string temporary_name(const std::string& path) { return fmt::format("{}.{}.partial", path, ::getpid()); }
+struct Opened {
+  int descriptor;
+  std::string name;
+};
+
+// A new file beside `path`. One of our name may be a killed run's of the same process number, or a live one's of another
+// container: it is left alone.
+Result<Opened> open_beside(const std::string& path) {
+  constexpr int kNamesMax = 1'000;
+  std::string name = fmt::format("{}.{}.partial", path, ::getpid());
+  for (int i = 1;; ++i) {
+    const int descriptor = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+    if (descriptor >= 0) return Opened{descriptor, std::move(name)};
+    if (errno != EEXIST) return fail(unwritable(path, errno));  // the folder's fault, which both names have
+    if (i == kNamesMax) return fail(unwritable(name, EEXIST));
+    name = fmt::format("{}.{}.{}.partial", path, ::getpid(), i);
+  }
+}
 
 struct Buffer {
   std::unique_ptr<std::byte[]> bytes;
@@ -136,10 +156,8 @@ struct NpyWriter::Impl {
 };
 
 Result<NpyWriter> NpyWriter::create(const std::string& path, std::string_view type, std::size_t columns) {
-  std::string temporary = temporary_name(path);
-  const int descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
-  if (descriptor < 0) return fail(unwritable(path, errno));
-  NpyWriter writer(std::make_unique<Impl>(descriptor, path, std::move(temporary), type, columns));
+  TT_TRY(Opened opened, open_beside(path));
+  NpyWriter writer(std::make_unique<Impl>(opened.descriptor, path, std::move(opened.name), type, columns));
   const std::string header = header_of(type, 0, columns);
   writer.append(header.data(), header.size());
   return writer;
@@ -179,9 +197,8 @@ Result<void> NpyWriter::commit() {
 }
 
 Result<void> write_text_file(const std::string& path, std::string_view text) {
-  const std::string temporary = temporary_name(path);
-  const int descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
-  if (descriptor < 0) return fail(unwritable(path, errno));
+  TT_TRY(const auto opened, open_beside(path));
+  const auto& [descriptor, temporary] = opened;
   int error_number = write_all(descriptor, text.data(), text.size());
   if (::close(descriptor) != 0 && error_number == 0) error_number = errno;
   if (error_number == 0 && std::rename(temporary.c_str(), path.c_str()) != 0) error_number = errno;

@@ -97,6 +97,10 @@ std::string report_text(const ReportInput& input) {
                        grouped(input.feed->backwards));
     if (input.feed->first_bad_row) out += fmt::format("  first: {}\n", input.feed->first_bad_row->message());
   }
+  if (run.venue_clamps() != 0)
+    out +=
+        fmt::format("  warning: {} venue times held: before the instrument's last or over 60 s ahead of the engine\n",
+                    grouped(run.venue_clamps()));
   if (run.lost_inputs() != 0)
     out += fmt::format("  warning: {} ticks lost before the engine\n", grouped(run.lost_inputs()));
 
@@ -219,6 +223,7 @@ std::string report_json(const ReportInput& input) {
                     {"crossed", input.feed->crossed},     {"locked", input.feed->locked},
                     {"backwards", input.feed->backwards}, {"same_time", input.feed->same_time}};
   }
+  root["venue_clamps"] = run.venue_clamps();
   root["lost_inputs"] = run.lost_inputs();
   root["isa"] = input.isa;
   root["wall_s"] = input.wall_s;

@@ -2,7 +2,9 @@
 #include "tools/thintail/features_compute.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <charconv>
 #include <chrono>
 #include <memory>
 
@@ -26,7 +28,7 @@ struct ComputeArguments {
   std::string period;
   std::string volume;
   std::string isa = "auto";
-  std::uint64_t limit = 0;  // 0: all
+  std::string limit;  // empty: all
 };
 
 std::string counted(std::uint64_t count, std::string_view what) {
@@ -42,7 +44,8 @@ std::string input_text(const ComputeReport& report) {
     return fmt::format("{} ticks{}{}{}{}{}{}{}", grouped(stats.ticks), counted(stats.bad_rows, "bad rows skipped"),
                        counted(stats.crossed, "crossed"), counted(stats.backwards, "stamped before the row above"),
                        counted(stats.trades, "trades"), counted(stats.book_updates, "book updates"),
-                       counted(stats.book_snapshots, "book snapshots"), lacks_book ? ", but no snapshot of it" : "");
+                       counted(stats.book_snapshots, stats.book_snapshots == 1 ? "snapshot" : "snapshots"),
+                       lacks_book ? ", but no snapshot of it" : "");
   }
   const BarStats& stats = report.bars;
   return fmt::format("{} bars{}{}{}{}{}{}", grouped(stats.bars), counted(stats.bad_rows, "bad rows skipped"),
@@ -60,6 +63,38 @@ std::string formats_help() {
   std::string text = "Bar formats (--format; detected where none is named):\n";
   for (const BarFormatInfo& row : bar_formats()) text += fmt::format("  {:<18} {}\n", row.name, row.description);
   return text + "Tick f" + ticks_help().substr(1);
+}
+
+Result<std::uint64_t> rows_max(const std::string& limit) {
+  if (limit.empty()) return ~std::uint64_t{0};
+  std::uint64_t rows = 0;
+  const char* const end = limit.data() + limit.size();
+  const auto [stop, fault] = std::from_chars(limit.data(), end, rows);
+  if (fault == std::errc() && stop == end && rows != 0) return rows;
+  return fail({.code = ErrorCode::usage,
+               .doing = "computing features",
+               .field = "--limit",
+               .expected = "a whole number of rows, 1 or more (without --limit all are computed)",
+               .found = fmt::format("\"{}\"", printable(limit))});
+}
+
+// How much of the rows is there: a set may need more days, or another feed, than the file has.
+std::string lanes_text(const FeatureDump& dump, const FeatureSet& set) {
+  constexpr std::size_t kNamed = 6;
+  std::string text;
+  const std::vector<std::string_view> never = dump.never_defined();
+  if (!never.empty()) {
+    text += fmt::format("  undefined  {} of {} lanes in every row: {}", never.size(), set.lanes().size(),
+                        fmt::join(std::span(never).first(std::min(never.size(), kNamed)), ", "));
+    if (never.size() > kNamed) text += fmt::format(" and {} more (the sidecar names them)", never.size() - kNamed);
+    text += "\n";
+  }
+  text += fmt::format("  complete   {} rows have all {} mandatory lanes\n", grouped(dump.complete_rows()),
+                      set.mandatory().count());
+  if (dump.complete_rows() == 0) {
+    text += "  warning: no row has every mandatory lane: a model on this set would make no prediction from this file\n";
+  }
+  return text;
 }
 
 Result<ExitCode> compute(const ComputeArguments& arguments) {
@@ -80,21 +115,23 @@ Result<ExitCode> compute(const ComputeArguments& arguments) {
                   .strict = settings.feed.strict,
                   .sources = settings.sources};
   for (const auto& [name, instrument] : settings.instruments) options.instruments.push_back(instrument);
-  if (arguments.limit != 0) options.rows_max = arguments.limit;
+  TT_TRY(options.rows_max, rows_max(arguments.limit));
 
   TT_TRY(FeatureDump dump, FeatureDump::create(arguments.out, *options.set));
   const auto start = std::chrono::steady_clock::now();
   TT_TRY(const ComputeReport report,
          compute_features(options, [&](std::int64_t time_ns, const FeatureRow& row) { dump.add(time_ns, row); }));
+  for (const std::string& warning : report.warnings) fmt::print(stderr, "warning: {}\n", warning);
   TT_TRY_VOID(dump.finish(report.instrument, {arguments.file}));
   const double wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
   fmt::print(
       "{}: {} rows of {} ({} lanes), {} rows/s\n  input      {}: {}\n  instrument {}\n  times      {}\n"
-      "  sidecar    {}\n",
+      "  sidecar    {}\n{}",
       dump.path(), grouped(report.rows), options.set->name(), options.set->lanes().size(),
       grouped(static_cast<std::uint64_t>(static_cast<double>(report.rows) / std::max(wall_s, 1e-9))), arguments.file,
-      input_text(report), report.instrument, beside(dump.path(), ".times.npy"), beside(dump.path(), ".json"));
+      input_text(report), report.instrument, beside(dump.path(), ".times.npy"), beside(dump.path(), ".json"),
+      lanes_text(dump, *options.set));
   if (const auto& bad = first_bad_row(report)) fmt::print("  first bad row: {}\n", bad->message());
   return ExitCode::ok;
 }
@@ -113,7 +150,7 @@ void add_features_compute(CLI::App& features, Action& chosen) {
   command->add_option("--period", arguments->period, "Bars: M1 M5 M15 M30 H1 H4 D1");
   command->add_option("--volume", arguments->volume, "Bars: `traded` where the column of volume is traded volume");
   command->add_option("--isa", arguments->isa, "Instruction set of the kernels: auto, scalar, avx2, avx512");
-  command->add_option("--limit", arguments->limit, "So many rows, from the first")->check(CLI::Range(1UL, 1UL << 60));
+  command->add_option("--limit", arguments->limit, "So many rows, from the first");
   arguments->run.add_ticks_to(*command);
   command->footer(formats_help());
   command->callback([arguments, &chosen] { chosen = [arguments] { return compute(*arguments); }; });

@@ -14,6 +14,7 @@
 #include "strategies/backtest/replayer.hpp"
 #include "strategies/backtest/run_comparison.hpp"
 #include "tools/report/bar_dump.hpp"
+#include "tools/report/counted_bar_dump.hpp"
 #include "tools/report/feature_dump.hpp"
 #include "tools/report/report_text.hpp"
 #include "tools/thintail/commands.hpp"
@@ -28,7 +29,8 @@ struct ReplayArguments {
   std::string speed = "max";
   std::string dump_bars;
   std::string dump_features;
-  std::string period = "M1";
+  std::string period;  // empty: M1
+  std::string bars;
   std::string compare;
   bool json = false;
 };
@@ -136,6 +138,60 @@ class FeatureRecorder {
   std::uint64_t differing_ = 0;
 };
 
+// What --dump-bars asks for: bars by the clock, or with --bars by what happened.
+class BarRecorder {
+ public:
+  static Result<BarRecorder> create(const ReplayArguments& arguments, const FeedContents& contents,
+                                    const InstrumentTable& instruments) {
+    BarRecorder recorder;
+    BarPeriod period{};
+    const auto refuse = [](std::string field, std::string expected, std::string found) {
+      return fail({.code = ErrorCode::usage,
+                   .doing = "reading " + std::move(field),
+                   .expected = std::move(expected),
+                   .found = std::move(found)});
+    };
+    if (!bar_period_from_name(arguments.period.empty() ? "M1" : arguments.period, period)) {
+      return refuse("--period", "M1, M5, M15, M30, H1, H4 or D1", '"' + printable(arguments.period) + '"');
+    }
+    if (!arguments.bars.empty()) {
+      if (arguments.dump_bars.empty()) {
+        return refuse("--bars", "--dump-bars FILE.csv beside it, the file that the bars are written to", "none");
+      }
+      if (!arguments.period.empty()) return refuse("--bars", "no --period: these bars have none", arguments.period);
+      TT_TRY(CountedBarSpec spec, CountedBarSpec::parse(arguments.bars));
+      TT_TRY_VOID(spec.require(contents, arguments.inputs.front()));
+      TT_TRY(CountedBarDump dump, CountedBarDump::create(arguments.dump_bars, std::move(spec), instruments));
+      recorder.counted_.emplace(std::move(dump));
+    } else if (!arguments.dump_bars.empty()) {
+      TT_TRY(BarDump dump, BarDump::create(arguments.dump_bars, period, instruments));
+      recorder.by_clock_.emplace(std::move(dump));
+    }
+    return recorder;
+  }
+
+  void add(const Event& event) {
+    if (by_clock_) by_clock_->add(event);
+    if (counted_) counted_->add(event);
+  }
+
+  // How many were written; nothing where none were asked for.
+  Result<std::optional<std::uint64_t>> finish() {
+    std::optional<std::uint64_t> rows;
+    if (by_clock_) {
+      TT_TRY(rows, by_clock_->finish());
+    }
+    if (counted_) {
+      TT_TRY(rows, counted_->finish());
+    }
+    return rows;
+  }
+
+ private:
+  std::optional<BarDump> by_clock_;
+  std::optional<CountedBarDump> counted_;
+};
+
 Error differs(const EventDifference& difference, const std::string& journal) {
   return {.code = ErrorCode::replay_differs,
           .doing = fmt::format("event {} {}", difference.sequence, difference.what),
@@ -157,18 +213,7 @@ Result<ExitCode> replay_ticks(const ReplayArguments& arguments) {
   TT_TRY(FileFeed feed, FileFeed::open(arguments.inputs, arguments.run.feed_options(settings), instruments));
   TT_TRY_VOID(check_feed(settings, model, feed.contents(), instruments, arguments.inputs.front()));
   PacedSource source(feed, pace);
-  BarPeriod period{};
-  if (!bar_period_from_name(arguments.period, period)) {
-    return fail({.code = ErrorCode::usage,
-                 .doing = "reading --period",
-                 .expected = "M1, M5, M15, M30, H1, H4 or D1",
-                 .found = '"' + printable(arguments.period) + '"'});
-  }
-  std::optional<BarDump> dump;
-  if (!arguments.dump_bars.empty()) {
-    TT_TRY(BarDump created, BarDump::create(arguments.dump_bars, period, instruments));
-    dump.emplace(std::move(created));
-  }
+  TT_TRY(BarRecorder bars, BarRecorder::create(arguments, feed.contents(), instruments));
   std::optional<FeatureRecorder> features;
   if (!arguments.dump_features.empty()) {
     TT_TRY(FeatureRecorder created,
@@ -188,7 +233,7 @@ Result<ExitCode> replay_ticks(const ReplayArguments& arguments) {
   const BacktestResult result =
       run_backtest(source, settings, instruments, {isa, 1, model ? &*model : nullptr}, [&](const Event& event) {
         report.add(event);
-        if (dump) dump->add(event);
+        bars.add(event);
         if (features) features->add(event);
         if (comparison) comparison->add(event);
       });
@@ -197,7 +242,7 @@ Result<ExitCode> replay_ticks(const ReplayArguments& arguments) {
   if (report.count(EventType::tick) == 0) {
     return fail({.code = ErrorCode::no_ticks, .doing = "replaying", .file = arguments.inputs.front()});
   }
-  if (dump) TT_TRY_VOID(dump->finish());
+  TT_TRY(const auto bars_written, bars.finish());
   if (features) TT_TRY_VOID(features->finish(arguments.inputs));
 
   ReportInput input;
@@ -212,6 +257,9 @@ Result<ExitCode> replay_ticks(const ReplayArguments& arguments) {
   input.hashed_outputs = result.outputs;
   input.wall_s = wall_s;
   fmt::print("{}", arguments.json ? report_json(input) : report_text(input));
+  if (bars_written && !arguments.json) {
+    fmt::print("\n{} bars written to {}\n", grouped(*bars_written), arguments.dump_bars);
+  }
   if (features && !arguments.json) {
     fmt::print("\n{} feature rows written to {}\n", grouped(features->dump().rows()), features->dump().path());
   }
@@ -262,9 +310,12 @@ Result<ExitCode> replay(const ReplayArguments& arguments) {
         {.code = ErrorCode::usage, .doing = "replaying", .expected = "either tick files or journals", .found = "both"});
   }
   if (journals == 0) return replay_ticks(arguments);
-  if (!arguments.dump_features.empty()) {
+  for (const auto& [option, value] :
+       {std::pair{"--dump-features", &arguments.dump_features}, std::pair{"--dump-bars", &arguments.dump_bars},
+        std::pair{"--bars", &arguments.bars}}) {
+    if (value->empty()) continue;
     return fail({.code = ErrorCode::usage,
-                 .doing = "replaying a journal with --dump-features",
+                 .doing = fmt::format("replaying a journal with {}", option),
                  .expected = "tick files",
                  .found = arguments.inputs.front()});
   }
@@ -288,7 +339,10 @@ void add_replay(CLI::App& app, Action& chosen) {
   command->add_option("--dump-bars", arguments->dump_bars, "Write closed bars to this CSV file");
   command->add_option("--dump-features", arguments->dump_features,
                       "Write the row of each tick to this .npy file; --set NAME names the feature set");
-  command->add_option("--period", arguments->period, "Period of the dumped bars: M1 M5 M15 M30 H1 H4 D1");
+  command->add_option("--period", arguments->period, "Period of the dumped bars: M1 (default) M5 M15 M30 H1 H4 D1");
+  command->add_option("--bars", arguments->bars,
+                      "Instead of a period, what ends a dumped bar: ticks:N quotes, volume:N traded base units, or "
+                      "range:N points of the bid");
   command->add_option("--compare", arguments->compare, "Journal whose events must equal this run's; exit 2 where not");
   command->add_flag("--json", arguments->json, "Report as JSON");
   arguments->run.add_config_to(*command);

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "core/base/int128.hpp"
 #include "core/log/log.hpp"
+#include "core/price/decimal.hpp"
 #include "tools/thintail/commands.hpp"
 #include "tools/thintail/daemon_run.hpp"
 #include "tools/thintail/run_options.hpp"
@@ -67,7 +69,8 @@ Result<ExitCode> run(const RunArguments& arguments) {
               carried.recovered_events);
   }
   for (const auto& [name, position] : carried.positions) {
-    log::info("carried over: {} {}", name, format_decimal_e9(position.quantity_e9));
+    log::info("carried over: {} {}, realised {}", name, format_decimal_e9(position.quantity_e9),
+              format_money_e18(from_words(position.realised_low, position.realised_high)));
   }
   if (settings.risk.empty())
     log::warn("no risk limits are configured, so every order will be refused (see [risk] in thintail.toml)");
