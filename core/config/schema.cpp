@@ -399,10 +399,10 @@ std::vector<std::string> Section::path_of(const std::string& row, const Key* key
 }
 
 std::span<const Section> schema() {
-  static const std::vector<Section> kSections = {core_section(),      shm_section(),         feed_section(),
-                                                 simulator_section(), features_section(), model_section(),       strategy_section(),
-                                                 quantity_section(),  venue_section(),       journal_section(),
-                                                 sources_section(),   instruments_section(), risk_section()};
+  static const std::vector<Section> kSections = {
+      core_section(),    shm_section(),         feed_section(),     simulator_section(), features_section(),
+      model_section(),   strategy_section(),    quantity_section(), venue_section(),     journal_section(),
+      sources_section(), instruments_section(), risk_section()};
   return kSections;
 }
 

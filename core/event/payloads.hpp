@@ -45,8 +45,8 @@ struct Book {
   std::int64_t price_e9;
   std::int64_t venue_ns;
   std::uint64_t source_sequence;  // of the whole update
-  float size;                     // all that rests at the price from now on; 0 removes the level
-  Side side;                      // buy: a bid; sell: an ask
+  float size;  // all that rests at the price from now on; 0 removes the level
+  Side side;  // buy: a bid; sell: an ask
   std::array<std::uint8_t, 3> reserved;
   std::uint64_t previous_sequence;
 };
@@ -60,7 +60,7 @@ struct Bar {
   std::int64_t high_e9;
   std::int64_t low_e9;
   std::int64_t close_e9;
-  std::uint32_t end_s;         // UTC seconds since 1970
+  std::uint32_t end_s;  // UTC seconds since 1970
   std::uint32_t ticks_period;  // bits 0..23 tick count (saturating), 24..29 BarPeriod, 30..31 QuoteSide
 
   static constexpr std::uint32_t kTicksMax = (1u << 24) - 1;
@@ -74,17 +74,17 @@ struct Bar {
 
 enum class PredictionState : std::uint16_t {
   valid = 0,
-  warming_up = 1,     // a mandatory lane is not yet defined
-  not_finite = 2,     // the score is not a finite number
+  warming_up = 1,  // a mandatory lane is not yet defined
+  not_finite = 2,  // the score is not a finite number
 };
 
 struct Prediction {
   static constexpr EventType kType = EventType::prediction;
-  std::uint64_t cause;           // sequence of the input that triggered it
+  std::uint64_t cause;  // sequence of the input that triggered it
   std::uint64_t feature_digest;  // XXH3 of the feature row's bytes; replay compares it
-  float score;                   // the model's margin, in the label's unit (see its sidecar)
-  float cost;                    // cost of a round trip at this quote, in the same unit
-  std::uint32_t defined_lanes;   // how many lanes of the row were defined
+  float score;  // the model's margin, in the label's unit (see its sidecar)
+  float cost;  // cost of a round trip at this quote, in the same unit
+  std::uint32_t defined_lanes;  // how many lanes of the row were defined
   std::uint16_t model_slot;
   PredictionState state;
   std::uint64_t reserved;
@@ -103,7 +103,7 @@ struct Regime {
 struct Signal {
   static constexpr EventType kType = EventType::signal;
   std::uint64_t cause;
-  std::int64_t target_e9;    // position wanted, base units, signed
+  std::int64_t target_e9;  // position wanted, base units, signed
   std::int64_t position_e9;  // position held and working when it was decided
   float score;
   float cost;
@@ -119,7 +119,7 @@ struct Intent {
   static constexpr EventType kType = EventType::intent;
   std::uint64_t client_order_id;  // epoch << 32 | counter
   std::uint64_t cause;
-  std::int64_t price_e9;     // limit; for a market order the touch it was decided on
+  std::int64_t price_e9;  // limit; for a market order the touch it was decided on
   std::int64_t quantity_e9;  // always positive
   Side side;
   OrderKind kind;
@@ -134,7 +134,7 @@ struct Reject {
   std::int64_t limit;  // the limit in force and what was observed, in the rule's unit
   std::int64_t observed;
   std::int64_t quantity_e9;  // signed: negative = sell
-  std::uint16_t rule;        // RiskRule of strategies/risk
+  std::uint16_t rule;  // RiskRule of strategies/risk
   std::uint16_t strategy;
   std::uint32_t reserved;
 };
@@ -157,7 +157,7 @@ struct Fill {
   static constexpr EventType kType = EventType::fill;
   std::uint64_t client_order_id;
   std::int64_t price_e9;
-  std::int64_t quantity_e9;    // always positive
+  std::int64_t quantity_e9;  // always positive
   std::int64_t commission_e9;  // quote currency, positive = paid
   Side side;
   std::uint8_t last;  // 1: the order is complete
@@ -169,7 +169,7 @@ struct Fill {
 struct Position {
   static constexpr EventType kType = EventType::position;
   std::int64_t quantity_e9;  // signed
-  std::uint64_t cost_low;    // what the open quantity cost, signed like it
+  std::uint64_t cost_low;  // what the open quantity cost, signed like it
   std::int64_t cost_high;
   std::uint64_t realised_low;  // realised P&L after commission
   std::int64_t realised_high;
@@ -218,9 +218,9 @@ struct ConfigText {
 enum class SessionState : std::uint16_t {
   started = 1,
   stopping = 2,
-  journal_lagging = 3,   // the gate refuses new risk
+  journal_lagging = 3,  // the gate refuses new risk
   journal_caught_up = 4,
-  input_ended = 5,       // a finite source is exhausted
+  input_ended = 5,  // a finite source is exhausted
 };
 
 struct Session {

@@ -59,12 +59,12 @@ struct PeerName {
 enum class Need : std::uint8_t {
   bid = 1 << 0,
   ask = 1 << 1,
-  sizes = 1 << 2,   // of the best bid and ask
+  sizes = 1 << 2,  // of the best bid and ask
   trades = 1 << 3,
   volume = 1 << 4,  // traded, of a bar: never its tick count
-  ticks = 1 << 5,   // every quote, not only bars
-  depth = 1 << 6,   // levels behind the best
-  peers = 1 << 7,   // other instruments
+  ticks = 1 << 5,  // every quote, not only bars
+  depth = 1 << 6,  // levels behind the best
+  peers = 1 << 7,  // other instruments
 };
 using Needs = std::uint8_t;
 constexpr Needs operator|(Need a, Need b) noexcept {
@@ -78,40 +78,40 @@ enum class FamilyGroup : std::uint8_t { tick, decayed, windowed, clock, forming,
 
 // A family's parameters by name; which of them a family takes is in its FeatureFamily.
 enum class Parameter : std::uint8_t {
-  half_life_s,    // seconds of trading time
+  half_life_s,  // seconds of trading time
   half_life_2_s,  // of the slower one, in a ratio
-  ticks,          // length of a sliding window
-  period,         // BarPeriod
+  ticks,  // length of a sliding window
+  period,  // BarPeriod
   bars,
   bars_2,
   bars_3,
-  factor,         // multiplier, in deviations or true ranges
-  levels,         // of the order book
-  quantity,       // in the book's size unit
-  seconds,        // sampling interval of a timer
+  factor,  // multiplier, in deviations or true ranges
+  levels,  // of the order book
+  quantity,  // in the book's size unit
+  seconds,  // sampling interval of a timer
 };
 
 struct ParameterInfo {
   Parameter parameter;
-  double low;   // inclusive
+  double low;  // inclusive
   double high;
   double standard;  // used where a set gives none; NaN: must be given
 };
 
 // One formula. Texts are part of a set's hash: editing one makes new sets.
 struct FeatureFamily {
-  std::string_view name;     // "mid_deviation"
+  std::string_view name;  // "mid_deviation"
   FamilyGroup group;
-  std::uint16_t code;        // within the group: the group's own enum
-  std::uint16_t version;     // raised whenever the same input would give other values
-  std::string_view unit;     // "bp", "s", "ratio"
+  std::uint16_t code;  // within the group: the group's own enum
+  std::uint16_t version;  // raised whenever the same input would give other values
+  std::string_view unit;  // "bp", "s", "ratio"
   Needs needs;
-  bool takes_basis;          // bid, ask or mid can be chosen (default mid); otherwise `basis` says what it uses
-  std::string_view basis;    // "mid", "quote", "book"
+  bool takes_basis;  // bid, ask or mid can be chosen (default mid); otherwise `basis` says what it uses
+  std::string_view basis;  // "mid", "quote", "book"
   std::string_view warm_up;  // in words: "2 half-lives of trading time"
   std::string_view seeding;  // what stands before the first value
   std::string_view formula;
-  std::string_view source;     // who published it
+  std::string_view source;  // who published it
   std::string_view reference;  // the table it was checked against, or empty
   std::span<const ParameterInfo> parameters;
   bool takes_peer = false;  // must be given a `peer`
@@ -133,7 +133,7 @@ struct Feature {
   BarPeriod period = BarPeriod::m1;
   QuoteSide basis = QuoteSide::mid;
   bool mandatory = false;  // undefined makes a prediction invalid
-  PeerName peer{};         // of a family that takes one
+  PeerName peer{};  // of a family that takes one
 
   friend bool operator==(const Feature&, const Feature&) = default;
 };

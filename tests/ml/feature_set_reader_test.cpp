@@ -355,8 +355,8 @@ TEST_F(FeatureSetReading, an_unknown_parameter_names_those_that_the_family_takes
 TEST_F(FeatureSetReading, a_missing_parameter_without_a_standard_is_refused) {
   refused(one("feature = \"mid_deviation\""), ErrorCode::feature_set_invalid, 3, "features[0].half_life_s",
           "a number from 0.1 to 86400, in s of trading time", "none");
-  refused(one("feature = \"band\""), ErrorCode::feature_set_invalid, 3, "features[0].period", "one of M1, M5, M15, M30, H1",
-          "none");
+  refused(one("feature = \"band\""), ErrorCode::feature_set_invalid, 3, "features[0].period",
+          "one of M1, M5, M15, M30, H1", "none");
 }
 
 TEST_F(FeatureSetReading, a_parameter_out_of_range_is_refused) {
