@@ -66,7 +66,7 @@ case "$*" in
   *-N*) echo 'Total Tests: 0'; exit ;;
 esac
 mkdir -p "$2/Testing/Temporary"
-{ echo '[  PASSED  ] 3 tests.'; [ -z "${DATA_ABSENT:-}" ] || echo "data absent: ticks"; } >"$2/Testing/Temporary/LastTest.log"
+{ echo '[  PASSED  ] 3 tests.'; echo 'kills 20, mid-write 1, corrupt 0, lost 0'; [ -z "${DATA_ABSENT:-}" ] || echo "data absent: ticks"; } >"$2/Testing/Temporary/LastTest.log"
 echo '100% tests passed, 0 tests failed out of 1'
 echo 'Total Test time (real) =   0.01 sec'
 exit "${CTEST_FAILS:-0}"
@@ -153,6 +153,7 @@ failed_test_exits_2() { CTEST_FAILS=8 exits 2 door test; }
 last_lines_of_test_are_those_of_ctest() {
   door test && [ "$(tail -n 1 "$work/out")" = 'Total Test time (real) =   0.01 sec' ] && grep -q 'cases: 3 passed' "$work/out"
 }
+kill_campaign_shows_its_figures() { door test && grep -qx 'kills 20, mid-write 1, corrupt 0, lost 0' "$work/out"; }
 absent_data_is_counted() { DATA_ABSENT=1 door test && grep -q '1 because market data is absent' "$work/out"; }
 absent_data_fails_when_required() { DATA_ABSENT=1 exits 2 door test --require-data; }
 unknown_argument_exits_64() { exits 64 door test --bogus && exits 64 door test --preset nope && exits 64 door test --filter; }
@@ -204,6 +205,7 @@ check filter_is_text_and_not_a_pattern '/^    pattern=/ s/| sed.*/)/'
 check filter_without_a_match_exits_64 '/has .* in its name, and/d'
 check failed_test_exits_2 's/|| exit 2$/|| exit 0/'
 check last_lines_of_test_are_those_of_ctest '/^  if .*cat "\$closing"/d'
+check kill_campaign_shows_its_figures '/what the campaign is run for/d'
 check absent_data_is_counted '/absent++/d'
 check absent_data_fails_when_required 's/export THINTAIL_REQUIRE_DATA=1/:/'
 check unknown_argument_exits_64 '/^usage_error/ s/64/0/'
