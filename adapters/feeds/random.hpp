@@ -10,19 +10,16 @@
 #include <bit>
 #include <cstdint>
 
+#include "core/numeric/split_mix.hpp"
+
 namespace thintail {
 
 class Random {
  public:
   explicit Random(std::uint64_t seed) noexcept {
     // splitmix64 spreads neighbouring seeds over the whole state, as the authors advise.
-    for (std::uint64_t& word : state_) {
-      seed += 0x9e37'79b9'7f4a'7c15;
-      std::uint64_t mixed = seed;
-      mixed = (mixed ^ (mixed >> 30)) * 0xbf58'476d'1ce4'e5b9;
-      mixed = (mixed ^ (mixed >> 27)) * 0x94d0'49bb'1331'11eb;
-      word = mixed ^ (mixed >> 31);
-    }
+    numeric::SplitMix spread(seed);
+    for (std::uint64_t& word : state_) word = spread.next();
   }
 
   std::uint64_t bits() noexcept {

@@ -4,10 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
-#include <filesystem>
-#include <fstream>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -16,8 +13,10 @@
 #define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 
+#include "core/base/whole_file.hpp"
 #include "core/config/nearest_name.hpp"
 #include "core/config/raw_value.hpp"
+#include "core/config/unknown_key.hpp"
 #include "ml/features/feature_set.hpp"
 
 namespace thintail {
@@ -127,15 +126,7 @@ class FeatureSetReader {
   // `prefix` is the field that the table is, with its dot.
   Result<void> check_keys(const toml::table& table, const std::vector<std::string>& known, std::string_view of,
                           std::string_view prefix) const {
-    const toml::key* unknown = nullptr;
-    for (const auto& [key, node] : table) {
-      if (std::ranges::find(known, key.str()) != known.end()) continue;
-      // toml++ keeps keys sorted; the first mistake of the file is the one to report.
-      const auto before = [](const toml::source_position& a, const toml::source_position& b) {
-        return std::pair(a.line, a.column) < std::pair(b.line, b.column);
-      };
-      if (unknown == nullptr || before(key.source().begin, unknown->source().begin)) unknown = &key;
-    }
+    const toml::key* const unknown = config::first_unknown_key(table, known);
     if (unknown == nullptr) return {};
     return fail({.code = ErrorCode::feature_unknown,
                  .doing = "reading a feature set",
@@ -319,33 +310,6 @@ Result<FeatureSet> FeatureSet::from_toml(std::string_view text, const std::strin
 
 namespace {
 
-Result<std::string> read_file(const std::string& path) {
-  const auto refuse = [&](ErrorCode code, std::string expected, std::string found) {
-    return fail({.code = code,
-                 .doing = "reading a feature set",
-                 .file = path,
-                 .expected = std::move(expected),
-                 .found = std::move(found)});
-  };
-  std::error_code error;
-  const auto status = std::filesystem::status(path, error);
-  if (status.type() == std::filesystem::file_type::not_found) {
-    return refuse(ErrorCode::file_missing, "a feature set's TOML file", "none");
-  }
-  if (status.type() != std::filesystem::file_type::regular) {
-    return refuse(ErrorCode::file_unreadable, "a regular file", "something else");
-  }
-  const std::uintmax_t size = std::filesystem::file_size(path, error);
-  if (!error && size > kSetBytesMax) {
-    return refuse(ErrorCode::feature_set_invalid, fmt::format("at most {} bytes", kSetBytesMax),
-                  fmt::format("{} bytes", size));
-  }
-  std::ifstream in(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(in), {}};
-  if (!in) return refuse(ErrorCode::file_unreadable, "a readable file", errno_text(errno));
-  return text;
-}
-
 // The set of a file, kept for as long as the process lives, so that models, engines and reports can point to it.
 Result<const FeatureSet*> keep(FeatureSet set) {
   static std::mutex mutex;
@@ -362,7 +326,10 @@ Result<const FeatureSet*> keep(FeatureSet set) {
 Result<const FeatureSet*> FeatureSet::find(std::string_view name_or_path) {
   if (is_path(name_or_path)) {
     const std::string path(name_or_path);
-    TT_TRY(const std::string text, read_file(path));
+    TT_TRY(const std::string text, read_whole_file(path, {.doing = "reading a feature set",
+                                                          .expected = "a feature set's TOML file",
+                                                          .bytes_max = kSetBytesMax,
+                                                          .too_long = ErrorCode::feature_set_invalid}));
     TT_TRY(FeatureSet set, from_toml(text, path));
     return keep(std::move(set));
   }

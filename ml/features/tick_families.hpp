@@ -7,6 +7,7 @@
 #include <span>
 
 #include "ml/features/feature_family.hpp"
+#include "ml/features/tick_program.hpp"
 
 namespace thintail {
 
@@ -42,22 +43,8 @@ enum class DecayedFamily : std::uint16_t {
   trade_impact,
 };
 
-enum class WindowedFamily : std::uint16_t {
-  move,
-  volatility,
-  realised_volatility,
-  bipower_volatility,
-  two_scale_volatility,
-  autocorrelation,
-  variance_ratio,
-  roll_spread,
-  imbalance,
-  efficiency,
-  spread,
-  duration,
-  rate,
-  jump,
-};
+// The kernels compute each windowed family by the formula of its name.
+using WindowedFamily = WindowFormula;
 
 enum class ClockFamily : std::uint16_t {
   fx_day,

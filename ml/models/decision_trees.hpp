@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/base/error.hpp"
+#include "core/base/whole_file.hpp"
 
 namespace thintail {
 
@@ -21,6 +22,15 @@ inline constexpr std::size_t kModelBytesMax = std::size_t{512} << 20;
 inline constexpr std::size_t kModelTreesMax = 16'384;
 inline constexpr std::size_t kModelNodesMax = std::size_t{4} << 20;
 inline constexpr std::size_t kModelFeaturesMax = 1'024;  // evaluation keeps two rows of them on the stack
+
+// How model files are read.
+constexpr FileReading model_reading(std::string_view doing) noexcept {
+  return {.doing = doing,
+          .expected = "a readable file",
+          .bytes_max = kModelBytesMax,
+          .missing = ErrorCode::model_missing,
+          .too_long = ErrorCode::model_unsupported};
+}
 
 inline constexpr std::size_t kModelOutputsMax = 256;
 

@@ -1,22 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // A model on disk: MODEL.json and MODEL.features.toml, which says what its inputs and its output mean.
 //   path  cold
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstdio>
 #include <utility>
 #include <vector>
 
 #define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 
+#include "core/base/whole_file.hpp"
 #include "ml/features/feature_set.hpp"
 #include "ml/models/decision_trees.hpp"
 #include "ml/models/tree_ensemble.hpp"
@@ -27,60 +23,6 @@ namespace {
 
 constexpr std::size_t kSidecarBytesMax = 64 * 1024;
 constexpr std::int64_t kSidecarFormat = 1;
-
-// Reads a regular file of at most `bytes_max` bytes; `absent` is the error where nothing stands at `path`.
-Result<std::string> read_file(const std::string& path, std::string_view doing, std::size_t bytes_max,
-                              ErrorCode absent) {
-  const auto refuse = [&](ErrorCode code, std::string expected, std::string found) {
-    return fail({.code = code,
-                 .doing = std::string(doing),
-                 .file = path,
-                 .expected = std::move(expected),
-                 .found = std::move(found)});
-  };
-  // O_NONBLOCK: opening a pipe must not wait for its writer.
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) {
-    return refuse(errno == ENOENT ? absent : ErrorCode::file_unreadable, "a readable file", errno_text(errno));
-  }
-  struct stat status{};
-  if (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
-    ::close(fd);
-    return refuse(ErrorCode::file_unreadable, "a regular file", "something else");
-  }
-  std::string text;
-  std::array<char, 64 * 1024> block;
-  ssize_t count = 0;
-  while (text.size() <= bytes_max && (count = ::read(fd, block.data(), block.size())) != 0) {
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) break;
-    text.append(block.data(), static_cast<std::size_t>(count));
-  }
-  const int read_errno = errno;
-  ::close(fd);
-  if (count < 0) return refuse(ErrorCode::file_unreadable, "its bytes", errno_text(read_errno));
-  if (text.size() > bytes_max)
-    return refuse(ErrorCode::model_unsupported, fmt::format("at most {} bytes", bytes_max), "more");
-  return text;
-}
-
-// Written beside `path` and renamed, so that a reader sees the old file or the whole new one.
-Result<void> write_file(const std::string& path, std::string_view doing, std::string_view text) {
-  const std::string temporary = path + ".tmp";
-  std::FILE* file = std::fopen(temporary.c_str(), "wbe");
-  bool written = file != nullptr && std::fwrite(text.data(), 1, text.size(), file) == text.size();
-  if (file != nullptr) written = (std::fclose(file) == 0) && written;
-  if (!written || std::rename(temporary.c_str(), path.c_str()) != 0) {
-    const std::string reason = errno_text(errno);
-    std::remove(temporary.c_str());
-    return fail({.code = ErrorCode::file_unwritable,
-                 .doing = std::string(doing),
-                 .file = path,
-                 .expected = "room and permission to write it",
-                 .found = reason});
-  }
-  return {};
-}
 
 // --- the sidecar's keys --------------------------------------------------------------------------------------------
 
@@ -152,8 +94,11 @@ class SidecarReader {
 };
 
 Result<ModelSidecar> read_sidecar(const std::string& path) {
-  TT_TRY(const std::string text,
-         read_file(path, "reading a model's sidecar", kSidecarBytesMax, ErrorCode::model_sidecar));
+  TT_TRY(const std::string text, read_whole_file(path, {.doing = "reading a model's sidecar",
+                                                        .expected = "a readable file",
+                                                        .bytes_max = kSidecarBytesMax,
+                                                        .missing = ErrorCode::model_sidecar,
+                                                        .too_long = ErrorCode::model_unsupported}));
   const toml::parse_result parsed = toml::parse(text);
   if (!parsed) {
     return fail({.code = ErrorCode::model_sidecar,
@@ -246,7 +191,7 @@ Result<std::string> sidecar_path(const std::string& model_path) {
 
 Result<LoadedModel> load_model(const std::string& path, const FeatureSet* features) {
   TT_TRY(const std::string sidecar_file, sidecar_path(path));
-  TT_TRY(const std::string json, read_file(path, "reading a model", kModelBytesMax, ErrorCode::model_missing));
+  TT_TRY(const std::string json, read_whole_file(path, model_reading("reading a model")));
   TT_TRY(ModelSidecar sidecar, read_sidecar(sidecar_file));
   const Sha256Digest found = sha256(json);
   if (found != sidecar.model_hash) {
@@ -280,7 +225,7 @@ Result<void> write_sidecar(const std::string& model_path, const ModelSidecar& si
       "trained_on = {}\n",
       kSidecarFormat, toml_quoted(sidecar.feature_set), to_hex(sidecar.feature_hash), to_hex(sidecar.model_hash),
       toml_quoted(sidecar.label), sidecar.horizon_ns, toml_quoted(sidecar.trained_on));
-  return write_file(path, "writing a model's sidecar", text);
+  return replace_file(path, text, "writing a model's sidecar");
 }
 
 }  // namespace thintail

@@ -7,7 +7,6 @@
 #include <array>
 #include <utility>
 
-#include "ml/pack/pack_file.hpp"
 #include "ml/pack/pack_sections.hpp"
 
 namespace thintail::pack {
@@ -86,7 +85,7 @@ Result<VectorPack> decode_vector_pack(std::string_view bytes, std::string_view f
 }
 
 Result<VectorPack> load_vector_pack(const std::string& path, Isa isa) {
-  TT_TRY(const std::string bytes, read_bytes(path, "reading a model pack"));
+  TT_TRY(const std::string bytes, read_whole_file(path, model_reading("reading a model pack")));
   return decode_vector_pack(bytes, path, isa);
 }
 

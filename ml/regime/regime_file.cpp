@@ -5,16 +5,14 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <utility>
 
 #define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 
+#include "core/base/whole_file.hpp"
 #include "core/config/nearest_name.hpp"
+#include "core/config/unknown_key.hpp"
 
 namespace thintail {
 namespace {
@@ -82,15 +80,7 @@ class Reader {
   // `prefix` is the field that the table is, with its dot.
   Result<void> check_keys(const toml::table& table, const std::vector<std::string>& known,
                           std::string_view prefix) const {
-    const toml::key* unknown = nullptr;
-    for (const auto& [key, node] : table) {
-      if (std::ranges::find(known, key.str()) != known.end()) continue;
-      // toml++ keeps keys sorted; the first mistake of the file is the one to report.
-      const auto before = [](const toml::source_position& a, const toml::source_position& b) {
-        return std::pair(a.line, a.column) < std::pair(b.line, b.column);
-      };
-      if (unknown == nullptr || before(key.source().begin, unknown->source().begin)) unknown = &key;
-    }
+    const toml::key* const unknown = config::first_unknown_key(table, known);
     if (unknown == nullptr) return {};
     return fail({.code = ErrorCode::config_unknown_key,
                  .doing = "reading a regime model",
@@ -294,26 +284,10 @@ Result<RegimeModel> RegimeModel::from_toml(std::string_view text, const std::str
 }
 
 Result<RegimeModel> RegimeModel::load(const std::string& path) {
-  const auto refuse = [&](ErrorCode code, std::string expected, std::string found) {
-    return fail({.code = code,
-                 .doing = "reading a regime model",
-                 .file = path,
-                 .expected = std::move(expected),
-                 .found = std::move(found)});
-  };
-  std::error_code error;
-  const auto status = std::filesystem::status(path, error);
-  if (status.type() == std::filesystem::file_type::not_found)
-    return refuse(ErrorCode::file_missing, "a regime model's TOML file", "none");
-  if (status.type() != std::filesystem::file_type::regular)
-    return refuse(ErrorCode::file_unreadable, "a regular file", "something else");
-  const std::uintmax_t size = std::filesystem::file_size(path, error);
-  if (error || size > kFileBytesMax)
-    return refuse(ErrorCode::config_bad_value, fmt::format("at most {} bytes", kFileBytesMax),
-                  error ? error.message() : fmt::format("{} bytes", size));
-  std::ifstream in(path, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(in), {}};
-  if (!in) return refuse(ErrorCode::file_unreadable, "a readable file", errno_text(errno));
+  TT_TRY(const std::string text, read_whole_file(path, {.doing = "reading a regime model",
+                                                        .expected = "a regime model's TOML file",
+                                                        .bytes_max = kFileBytesMax,
+                                                        .too_long = ErrorCode::config_bad_value}));
   return from_toml(text, path);
 }
 

@@ -11,7 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
-#include "ml/pack/pack_file.hpp"
+#include "core/base/whole_file.hpp"
 #include "ml/pack/pack_sections.hpp"
 #include "ml/pack/vector_pack.hpp"
 #include "tests/support/data.hpp"
@@ -360,8 +360,8 @@ TEST(PackVector, a_model_that_computes_something_else_than_its_golden_outputs_is
 TEST(PackVector, a_pack_is_replaced_whole_and_leaves_nothing_beside_it) {
   const test::TempFolder folder;
   const std::string path = folder.path() + "/model.ttm";
-  ASSERT_TRUE(pack::write_bytes(path, "old"));
-  ASSERT_TRUE(pack::write_bytes(path, small_pack()));
+  ASSERT_TRUE(replace_file(path, "old", "writing a model pack"));
+  ASSERT_TRUE(replace_file(path, small_pack(), "writing a model pack"));
   const auto model = pack::load_vector_pack(path);
   ASSERT_TRUE(model) << model.error().message();
   EXPECT_EQ(model->file_bytes, small_pack().size());
@@ -377,7 +377,7 @@ TEST(PackVector, absent_and_unwritable_files_are_named) {
   const auto not_a_file = pack::load_vector_pack(folder.path());
   ASSERT_FALSE(not_a_file);
   EXPECT_EQ(not_a_file.error().code, ErrorCode::file_unreadable);
-  const auto unwritable = pack::write_bytes(folder.path() + "/no/model.ttm", "x");
+  const auto unwritable = replace_file(folder.path() + "/no/model.ttm", "x", "writing a model pack");
   ASSERT_FALSE(unwritable);
   EXPECT_EQ(unwritable.error().code, ErrorCode::file_unwritable);
 }

@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "core/base/hash.hpp"
+#include "core/base/whole_file.hpp"
 #include "ml/models/number_text.hpp"
-#include "ml/pack/pack_file.hpp"
 #include "ml/pack/vector_pack.hpp"
 #include "tools/thintail/commands.hpp"
 
@@ -76,12 +76,12 @@ Result<ExitCode> show(const std::string& path, bool as_json) {
 }
 
 Result<ExitCode> import(const ImportArguments& arguments) {
-  TT_TRY(const std::string bytes, pack::read_bytes(arguments.model, "importing a model"));
+  TT_TRY(const std::string bytes, read_whole_file(arguments.model, model_reading("importing a model")));
   TT_TRY(const DecisionTrees trees, pack::read_library_model(bytes, arguments.model));
   const pack::Origin origin{
       .producer = "thintail " THINTAIL_VERSION, .source = trees.saved_by, .source_sha256 = sha256(bytes)};
   TT_TRY(const std::string packed, pack::encode_vector_pack(trees, origin, arguments.model));
-  TT_TRY_VOID(pack::write_bytes(arguments.out, packed));
+  TT_TRY_VOID(replace_file(arguments.out, packed, "writing a model pack"));
   return show(arguments.out, arguments.json);
 }
 
@@ -103,7 +103,7 @@ struct VerifyArguments {
 class Table {
  public:
   static Result<Table> open(const std::string& path, std::uint32_t libsvm_width = 0) {
-    TT_TRY(std::string text, pack::read_bytes(path, "reading a table"));
+    TT_TRY(std::string text, read_whole_file(path, model_reading("reading a table")));
     return Table(path, std::move(text), libsvm_width);
   }
 

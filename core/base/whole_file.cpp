@@ -1,22 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Model files as bytes.
-#include "ml/pack/pack_file.hpp"
+#include "core/base/whole_file.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
 #include <utility>
 
-#include "ml/models/decision_trees.hpp"
-
-namespace thintail::pack {
-
+namespace thintail {
 namespace {
 
 class Descriptor {
@@ -48,50 +43,49 @@ bool write_all(int fd, std::string_view bytes) noexcept {
 
 }  // namespace
 
-Result<std::string> read_bytes(const std::string& path, std::string_view doing) {
+Result<std::string> read_whole_file(const std::string& path, const FileReading& reading) {
   const auto refuse = [&](ErrorCode code, std::string expected, std::string found) {
     return fail({.code = code,
-                 .doing = std::string(doing),
+                 .doing = std::string(reading.doing),
                  .file = path,
                  .expected = std::move(expected),
                  .found = std::move(found)});
   };
-  // O_NONBLOCK: opening a pipe must not wait for its writer.
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.get() < 0) {
-    return refuse(errno == ENOENT ? ErrorCode::model_missing : ErrorCode::file_unreadable, "a readable file",
+    return refuse(errno == ENOENT ? reading.missing : ErrorCode::file_unreadable, std::string(reading.expected),
                   errno_text(errno));
   }
   struct stat status{};
   if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
-    return refuse(ErrorCode::file_unreadable, "a regular file", "something else");
+    return refuse(ErrorCode::file_unreadable, "a regular file",
+                  S_ISDIR(status.st_mode) ? "a folder" : "something else");
   }
   std::string bytes;
   std::array<char, 64 * 1024> block;  // NOLINT: only what is read is used
-  while (bytes.size() <= kModelBytesMax) {
+  while (bytes.size() <= reading.bytes_max) {
     const ssize_t count = ::read(file.get(), block.data(), block.size());
     if (count == 0) return bytes;
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return refuse(ErrorCode::file_unreadable, "its bytes", errno_text(errno));
     bytes.append(block.data(), static_cast<std::size_t>(count));
   }
-  return refuse(ErrorCode::model_unsupported, fmt::format("at most {} bytes", kModelBytesMax), "more");
+  return refuse(reading.too_long, fmt::format("at most {} bytes", reading.bytes_max), "more");
 }
 
-Result<void> write_bytes(const std::string& path, std::string_view bytes) {
+Result<void> replace_file(const std::string& path, std::string_view bytes, std::string_view doing) {
   const std::string temporary = fmt::format("{}.{}.tmp", path, ::getpid());
   Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-  // Synced before the name changes: after a power cut the name stands for the old file or for all of the new one.
   const bool is_written = file.get() >= 0 && write_all(file.get(), bytes) && ::fsync(file.get()) == 0 && file.close() &&
                           std::rename(temporary.c_str(), path.c_str()) == 0;
   if (is_written) return {};
   const std::string reason = errno_text(errno);
   ::unlink(temporary.c_str());
   return fail({.code = ErrorCode::file_unwritable,
-               .doing = "writing a model pack",
+               .doing = std::string(doing),
                .file = path,
                .expected = "room and permission to write it",
                .found = reason});
 }
 
-}  // namespace thintail::pack
+}  // namespace thintail
