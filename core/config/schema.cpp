@@ -178,7 +178,7 @@ Section model_section() {
           .decides = true,
           .keys = {key("path", &ModelSettings::path,
                        text("a path, or nothing", [](std::string_view path) { return path.size() < 4096; }),
-                       "XGBoost JSON with its .features.toml beside it; empty: no model.")}};
+                       "A model pack (.ttm of kind events); empty: no model.")}};
 }
 
 Section strategy_section() {

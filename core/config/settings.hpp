@@ -64,7 +64,7 @@ struct FeaturesSettings {
 };
 
 struct ModelSettings {
-  std::string path;  // XGBoost JSON with MODEL.features.toml beside it; empty: none
+  std::string path;  // a .ttm of kind events; empty: none
 };
 
 struct StrategySettings {

@@ -5,7 +5,12 @@
 #define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 
+#include <fmt/format.h>
+
 #include <algorithm>
+
+#include "core/config/toml_shape.hpp"
+#include "core/config/toml_text.hpp"
 
 namespace thintail::config {
 namespace {
@@ -46,7 +51,14 @@ void flatten(const toml::table& table, std::vector<std::string>& path, std::vect
 }  // namespace
 
 Result<std::vector<TomlEntry>> read_toml(std::string_view text, const std::string& file) {
-  const auto parsed = toml::parse(text, file);
+  if (has_deep_keys(text)) {
+    return fail({.code = ErrorCode::config_syntax,
+                 .doing = "reading the configuration",
+                 .file = file,
+                 .expected = fmt::format("keys of at most {} parts", kTomlKeyPartsMax),
+                 .found = "a longer one"});
+  }
+  const auto parsed = config::parse_toml(text, file);
   if (!parsed) {
     const auto& error = parsed.error();
     return fail({.code = ErrorCode::config_syntax,

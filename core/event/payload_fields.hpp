@@ -32,6 +32,7 @@ inline constexpr std::string_view kPredictionStates[] = {"valid", "warming_up", 
 inline constexpr std::string_view kOrderKinds[] = {"market", "limit", "cancel"};
 inline constexpr std::string_view kOrderStates[] = {"", "accepted", "cancelled", "refused", "expired"};
 inline constexpr std::string_view kCommandKinds[] = {"none", "pause", "resume", "flatten", "kill", "reset_kill"};
+inline constexpr std::string_view kModelStages[] = {"live", "shadow"};
 inline constexpr std::string_view kSessionStates[] = {
     "", "started", "stopping", "journal_lagging", "journal_caught_up", "input_ended"};
 
@@ -175,7 +176,7 @@ void visit(const Command& p, V& v) {
 template <class V>
 void visit(const Model& p, V& v) {
   v("slot", Number{}, p.slot);
-  v("reserved", Reserved{}, p.reserved);
+  v("stage", Choice{kModelStages}, p.stage);
   v("version", Number{}, p.version);
   v("sha256", Hex{}, p.sha256);
 }

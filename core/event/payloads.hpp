@@ -82,7 +82,7 @@ struct Prediction {
   static constexpr EventType kType = EventType::prediction;
   std::uint64_t cause;  // sequence of the input that triggered it
   std::uint64_t feature_digest;  // XXH3 of the feature row's bytes; replay compares it
-  float score;  // the model's margin, in the label's unit (see its sidecar)
+  float score;  // the model's margin, in the label's unit (see its pack)
   float cost;  // cost of a round trip at this quote, in the same unit
   std::uint32_t defined_lanes;  // how many lanes of the row were defined
   std::uint16_t model_slot;
@@ -186,12 +186,17 @@ struct Command {
   std::array<std::uint8_t, 24> reserved;
 };
 
+enum class ModelStage : std::uint16_t {
+  live = 0,  // from the next input on, predictions come from this slot
+  shadow = 1,  // its model sees what the live one sees, so that what it remembers is warm; it predicts nothing yet
+};
+
 struct Model {
   static constexpr EventType kType = EventType::model;
   std::uint16_t slot;
-  std::uint16_t reserved;
-  std::uint32_t version;
-  std::array<std::uint8_t, 32> sha256;  // of the model file
+  ModelStage stage;
+  std::uint32_t version;  // counts up within an epoch
+  std::array<std::uint8_t, 32> sha256;  // the pack's digest
 };
 
 // An instrument becomes tradable; Continuation events carry its name ("XAUUSD@oanda") as text.

@@ -79,7 +79,8 @@ struct GateRow {
   std::array<std::uint64_t, 2> reserved;
 };
 
-enum class ModelState : std::uint32_t { absent = 0, active = 1 };
+// shadow: it sees what the active one sees, and predicts nothing yet. retired: another slot's model came into force.
+enum class ModelState : std::uint32_t { absent = 0, active = 1, shadow = 2, retired = 3 };
 
 // The model in one slot. Its scores are the Prediction events of that slot.
 struct ModelRow {
