@@ -11,7 +11,7 @@ command -v valgrind >/dev/null || fail 'valgrind is not installed; on Debian: ap
 find_bench_program
 
 # Training under valgrind would take minutes, and with its threads a different number of instructions each time.
-model=$folder/callgrind.model.json
+model=$folder/callgrind.model.ttm
 "$(dirname "$program")/thintail-train" --simulator --rows 20000 --out "$model" >"$model.log" 2>&1 || {
   tail -n 20 "$model.log" >&2
   fail "the model could not be trained; the whole log is $model.log"

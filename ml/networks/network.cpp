@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 namespace thintail {
 namespace {
@@ -12,6 +13,7 @@ namespace {
 struct Past {
   std::uint32_t next;  // slot of the next row
   std::uint32_t count;  // slots filled
+  std::uint32_t has_key;  // attention: the newest row's key waits beside its ring
 };
 
 TT_ALWAYS_INLINE Past past_of(const float* state) noexcept {
@@ -20,36 +22,42 @@ TT_ALWAYS_INLINE Past past_of(const float* state) noexcept {
   return past;
 }
 
-TT_ALWAYS_INLINE void advance(Past past, std::uint32_t slots, float* state) noexcept {
+TT_ALWAYS_INLINE void keep_past(Past past, float* state) noexcept { __builtin_memcpy(state, &past, sizeof past); }
+
+TT_ALWAYS_INLINE Past advanced(Past past, std::uint32_t slots) noexcept {
   past.next = past.next + 1 == slots ? 0 : past.next + 1;
   past.count = past.count < slots ? past.count + 1 : slots;
-  __builtin_memcpy(state, &past, sizeof past);
+  return past;
 }
 
-TT_ALWAYS_INLINE void copy_lanes(const float* from, std::uint32_t count, float* to) noexcept {
-  __builtin_memcpy(to, from, std::size_t{padded_lanes(count)} * sizeof(float));
-}
+constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
 
 }  // namespace
 
 template <class Watch>
-TT_ALWAYS_INLINE void Network::apply(std::size_t matrix, const float* x, const float* base, float* y, float* scratch,
-                                     const Watch& watch) const noexcept {
+TT_ALWAYS_INLINE MatrixCall Network::call_of(std::size_t matrix, const float* x, const float* base, float* y,
+                                             float* scratch, const Watch& watch) const noexcept {
   const Matrix& m = matrices_[matrix];
   watch(matrix, x);
-  if (!m.quantized) {
-    kernels_.dense({floats() + m.columns, m.outputs, m.inputs, m.outputs, x, base, y});
-    return;
-  }
-  float* const steps = scratch + 2 * row_floats_ + work_floats_;
-  kernels_.quantize(x, padded_lanes(m.inputs), floats() + m.centre, floats() + m.per_unit, steps);
-  kernels_.quantized({reinterpret_cast<const std::int8_t*>(bytes_.data()) + m.columns, (m.inputs + 3) & ~3u, m.outputs,
-                      steps, reinterpret_cast<const std::int32_t*>(integers_.data()) + m.start, floats() + m.scale,
-                      base, y});
+  const void* const weights =
+      m.form == MatrixForm::float32
+          ? static_cast<const void*>(floats() + m.weights)
+          : static_cast<const void*>(reinterpret_cast<const std::int8_t*>(bytes_.data()) + m.weights);
+  return {.weights = weights,
+          .inputs = m.inputs,
+          .units = m.units,
+          .x = x,
+          .centre = floats() + m.centre,
+          .per_unit = floats() + m.per_unit,
+          .start = reinterpret_cast<const std::int32_t*>(integers_.data()) + m.start,
+          .scale = floats() + m.scale,
+          .steps = scratch + 2 * row_floats_ + work_floats_,
+          .base = base,
+          .y = y};
 }
 
 // Keys stand transposed, a column a row of the past, so that all scores of a head are one dense layer, and so is the
-// weighted sum of the values.
+// weighted sum of the values. The newest key enters its column after the answer: see attend_kernel.
 template <class Watch>
 void Network::attend(const Layer& layer, const float* x, float* y, float* state, float* scratch,
                      const Watch& watch) const noexcept {
@@ -60,24 +68,49 @@ void Network::attend(const Layer& layer, const float* x, float* y, float* state,
   float* const projected = scratch + 2 * row_floats_;
   float* const context = projected + 3 * padded;
   float* const scores = context + padded + kNetworkLanes;
-  float* const keys = state + kNetworkLanes;
+  float* const key = state + kNetworkLanes;
+  float* const keys = key + padded;
   float* const values = keys + std::size_t{width} * columns;
-  apply(layer.matrix, x, bias_of(layer.matrix), projected, scratch, watch);
+  form_of(layer.matrix).apply(call_of(layer.matrix, x, bias_of(layer.matrix), projected, scratch, watch), kNoFloor);
   Past past = past_of(state);
-  for (std::uint32_t i = 0; i < width; ++i) keys[std::size_t{i} * columns + past.next] = projected[padded + i];
-  copy_lanes(projected + 2 * padded, width, values + std::size_t{past.next} * value_stride);
-  advance(past, layer.window, state);
-  past = past_of(state);
-  const float* const zeros = floats() + zeros_;
+  kernels_.copy(projected + padded, padded, key);
+  kernels_.copy(projected + 2 * padded, padded, values + std::size_t{past.next} * value_stride);
+  past.has_key = 1;
+  keep_past(past, state);
+  const std::uint32_t count = advanced(past, layer.window).count;
   for (std::uint32_t first = 0; first < width; first += layer.head_width) {
-    kernels_.dense(
-        {keys + std::size_t{first} * columns, columns, layer.head_width, columns, projected + first, zeros, scores});
-    kernels_.activate(Activation::softmax, scores, past.count);
     // Writes past the head's width; the next head, or nobody, reads there.
-    kernels_.dense(
-        {values + first, value_stride, past.count, padded_lanes(layer.head_width), scores, zeros, context + first});
+    kernels_.attend({.query = projected + first,
+                     .newest = projected + padded + first,
+                     .keys = keys + std::size_t{first} * columns,
+                     .values = values + first,
+                     .value_stride = value_stride,
+                     .width = layer.head_width,
+                     .columns = columns,
+                     .slot = past.next,
+                     .count = count,
+                     .scores = scores,
+                     .out = context + first});
   }
-  apply(layer.matrix + 1, context, bias_of(layer.matrix + 1), y, scratch, watch);
+  form_of(layer.matrix + 1)
+      .apply(call_of(layer.matrix + 1, context, bias_of(layer.matrix + 1), y, scratch, watch), kNoFloor);
+}
+
+void Network::take_key(const Layer& layer, float* state) const noexcept {
+  const Past past = past_of(state);
+  if (past.has_key == 0) return;
+  const std::uint32_t columns = padded_lanes(layer.window);
+  const float* const key = state + kNetworkLanes;
+  float* const keys = state + kNetworkLanes + padded_lanes(layer.inputs);
+  for (std::uint32_t i = 0; i < layer.inputs; ++i) keys[std::size_t{i} * columns + past.next] = key[i];
+  Past next = advanced(past, layer.window);
+  next.has_key = 0;
+  keep_past(next, state);
+}
+
+TT_ALWAYS_INLINE void Network::finish(const Layer& layer, float* y) const noexcept {
+  if (layer.activation != Activation::linear && layer.activation != Activation::relu)
+    kernels_.activate(layer.activation, y, layer.outputs);
 }
 
 template <class Watch>
@@ -88,7 +121,7 @@ void Network::convolve(const Layer& layer, const float* x, float* y, float* stat
   float* const rows = state + kNetworkLanes;
   float* const gathered = scratch + 2 * row_floats_;
   const Past past = past_of(state);
-  copy_lanes(x, layer.inputs, rows + std::size_t{past.next} * stride);
+  kernels_.copy(x, stride, rows + std::size_t{past.next} * stride);
   // The slot after the newest is the oldest, which is what the first tap meets.
   std::uint32_t slot = past.next + 1 == slots ? 0 : past.next + 1;
   for (std::uint32_t tap = 0; tap < layer.taps; ++tap) {
@@ -97,29 +130,27 @@ void Network::convolve(const Layer& layer, const float* x, float* y, float* stat
     slot += layer.dilation;
     if (slot >= slots) slot -= slots;
   }
-  advance(past, slots, state);
-  apply(layer.matrix, gathered, bias_of(layer.matrix), y, scratch, watch);
-  kernels_.activate(layer.activation, y, layer.outputs);
+  keep_past(advanced(past, slots), state);
+  form_of(layer.matrix).apply(call_of(layer.matrix, gathered, bias_of(layer.matrix), y, scratch, watch), layer.floor);
+  finish(layer, y);
 }
 
 template <class Watch>
 const float* Network::run_layer(const Layer& layer, const float* x, float* y, float* state, float* scratch,
                                 const Watch& watch) const noexcept {
   const std::uint32_t padded = padded_lanes(layer.outputs);
-  float* const work = scratch + 2 * row_floats_;
   switch (layer.kind) {
     case LayerKind::dense:
-      apply(layer.matrix, x, bias_of(layer.matrix), y, scratch, watch);
-      kernels_.activate(layer.activation, y, layer.outputs);
+      form_of(layer.matrix).apply(call_of(layer.matrix, x, bias_of(layer.matrix), y, scratch, watch), layer.floor);
+      finish(layer, y);
       return y;
     case LayerKind::lstm:
-      apply(layer.matrix, x, state + 2 * padded, work, scratch, watch);
-      kernels_.lstm(work, padded, state + padded, state);
+      form_of(layer.matrix)
+          .lstm(call_of(layer.matrix, x, state + 2 * padded, nullptr, scratch, watch), state + padded, state);
       return state;
     case LayerKind::gru:
-      // After h: the bias of n, which does not change, and U h + b of r, z and n.
-      apply(layer.matrix, x, state + padded, work, scratch, watch);
-      kernels_.gru(work, state + 4 * padded, padded, state);
+    // After h, for each 16 units: the bias of n, which does not change, and U h + b of r, z and n.
+      form_of(layer.matrix).gru(call_of(layer.matrix, x, state + padded, nullptr, scratch, watch), state);
       return state;
     case LayerKind::attention: attend(layer, x, y, state, scratch, watch); return y;
     case LayerKind::conv1d: convolve(layer, x, y, state, scratch, watch); return y;
@@ -127,7 +158,7 @@ const float* Network::run_layer(const Layer& layer, const float* x, float* y, fl
       kernels_.layer_norm(x, layer.inputs, layer.epsilon, floats() + layer.gain, floats() + layer.gain + padded, y);
       return y;
     case LayerKind::activation:
-      copy_lanes(x, layer.inputs, y);
+      kernels_.copy(x, padded, y);
       kernels_.activate(layer.activation, y, layer.outputs);
       return y;
   }
@@ -143,25 +174,35 @@ TT_ALWAYS_INLINE void Network::run(const float* row, float* state, float* scratc
     float* const y = x == scratch ? scratch + row_floats_ : scratch;
     const float* made = run_layer(layer, x, y, state + layer.state, scratch, watch);
     if (layer.residual) {
-      if (made != y) copy_lanes(made, layer.outputs, y);
+      if (made != y) kernels_.copy(made, padded_lanes(layer.outputs), y);
       kernels_.add(x, padded_lanes(layer.outputs), y);
       made = y;
     }
     x = made;
   }
-  // One NaN and one zero, whatever made them.
-  for (std::uint32_t i = 0; i < outputs_; ++i) {
-    out[i] = x[i] == x[i] ? x[i] + 0.0f : std::numeric_limits<float>::quiet_NaN();
+  kernels_.give_output(x, outputs_, out);
+}
+
+template <class Watch>
+TT_ALWAYS_INLINE void Network::prepare_layer(const Layer& layer, float* of, float* scratch,
+                                             const Watch& watch) const noexcept {
+  const std::size_t back = layer.matrix + 1;
+  const std::uint32_t padded = padded_lanes(layer.outputs);
+  if (layer.kind == LayerKind::lstm) {
+    // Four gates' blocks lie as those of one dense layer.
+    MatrixCall call = call_of(back, of, bias_of(back), of + 2 * padded, scratch, watch);
+    call.units *= gates_of(LayerKind::lstm);
+    form_of(back).apply(call, kNoFloor);
+  } else if (layer.kind == LayerKind::gru) {
+    form_of(back).apply_gru(call_of(back, of, bias_of(back), of + padded + kNetworkLanes, scratch, watch));
+  } else if (layer.kind == LayerKind::attention) {
+    take_key(layer, of);
   }
 }
 
 template <class Watch>
 TT_ALWAYS_INLINE void Network::run_prepare(float* state, float* scratch, const Watch& watch) const noexcept {
-  for (const Layer& layer : layers_) {
-    if (layer.kind != LayerKind::lstm && layer.kind != LayerKind::gru) continue;
-    float* const of = state + layer.state;
-    apply(layer.matrix + 1, of, bias_of(layer.matrix + 1), of + 2 * padded_lanes(layer.outputs), scratch, watch);
-  }
+  for (const Layer& layer : layers_) prepare_layer(layer, state + layer.state, scratch, watch);
 }
 
 void Network::predict(const float* row, float* state, float* scratch, float* out) const noexcept {
@@ -173,8 +214,11 @@ void Network::prepare(float* state, float* scratch) const noexcept { run_prepare
 void Network::reset(float* state, float* scratch) const noexcept {
   std::fill_n(state, state_floats_, 0.0f);
   for (const Layer& layer : layers_) {
-    if (layer.kind == LayerKind::gru)
-      copy_lanes(bias_of(layer.matrix), layer.outputs, state + layer.state + padded_lanes(layer.outputs));
+    if (layer.kind != LayerKind::gru) continue;
+    float* const prepared = state + layer.state + padded_lanes(layer.outputs);
+    for (std::uint32_t unit = 0; unit < matrices_[layer.matrix].units; ++unit) {
+      kernels_.copy(bias_of(layer.matrix) + std::size_t{unit} * 64, kNetworkLanes, prepared + std::size_t{unit} * 64);
+    }
   }
   prepare(state, scratch);
 }
@@ -186,9 +230,54 @@ NetworkBlock Network::make_state() const {
   return state;
 }
 
+// An LSTM's W x of all rows first: then only U is read again and again, and half as much must stay in the cache.
+void Network::window_layer(const Layer& layer, std::size_t rows, const float* x, float* y, float* sums, float* state,
+                           float* scratch) const noexcept {
+  const NoWatch none;
+  const MatrixKernels& kernels = form_of(layer.matrix);
+  const std::uint32_t padded = padded_lanes(layer.outputs);
+  const bool is_split = layer.kind == LayerKind::lstm && kernels.sums != nullptr && rows >= kernels.rows_at_once;
+  // The last ones overlap those before.
+  const std::size_t at_once = kernels.rows_at_once;
+  for (std::size_t row = 0; is_split && row < rows; row += at_once) {
+    if (row + at_once > rows) row = rows - at_once;
+    MatrixCall call = call_of(layer.matrix, x + row * row_floats_, nullptr, sums + row * sums_floats_, scratch, none);
+    call.units *= gates_of(LayerKind::lstm);
+    kernels.sums(call, row_floats_, sums_floats_);
+  }
+  for (std::size_t row = 0; row < rows; ++row) {
+    const float* const from = x + row * row_floats_;
+    float* const to = y + row * row_floats_;
+    const float* made = state;
+    if (is_split) {
+      MatrixCall call = call_of(layer.matrix, from, state + 2 * padded, nullptr, scratch, none);
+      call.weights = sums + row * sums_floats_;
+      call.inputs = 1;
+      kernels.lstm_of_sums(call, state + padded, state);
+    } else {
+      made = run_layer(layer, from, to, state, scratch, none);
+    }
+    if (made != to) kernels_.copy(made, padded, to);
+    if (layer.residual) kernels_.add(from, padded, to);
+    prepare_layer(layer, state, scratch, none);
+  }
+}
+
 void Network::window(std::span<const float> rows, float* state, float* scratch, float* out) const noexcept {
   reset(state, scratch);
-  for (std::size_t at = 0; at + inputs_ <= rows.size(); at += inputs_) step(rows.data() + at, state, scratch, out);
+  const std::size_t count = rows.size() / inputs_;
+  if (count == 0) return;
+  float* x = scratch + scratch_floats_;
+  float* y = x + count * row_floats_;
+  float* const sums = y + count * row_floats_;
+  for (std::size_t row = 0; row < count; ++row) {
+    kernels_.take_input(rows.data() + row * inputs_, inputs_, x + row * row_floats_);
+  }
+  for (const Layer& layer : layers_) {
+    window_layer(layer, count, x, y, sums, state + layer.state, scratch);
+    std::swap(x, y);
+  }
+  kernels_.give_output(x + (count - 1) * row_floats_, outputs_, out);
 }
 
 NetworkRanges Network::calibrate(std::span<const float> rows) const {
@@ -221,14 +310,17 @@ NetworkRanges Network::calibrate(std::span<const float> rows) const {
   return ranges;
 }
 
-std::size_t Network::quantized_matrices() const noexcept {
-  return static_cast<std::size_t>(std::ranges::count_if(matrices_, &Matrix::quantized));
+std::size_t Network::matrices_in(MatrixForm form) const noexcept {
+  return static_cast<std::size_t>(std::ranges::count(matrices_, form, &Matrix::form));
 }
 
 std::size_t Network::weight_bytes() const noexcept {
   std::size_t bytes = 0;
   for (const Matrix& m : matrices_) {
-    bytes += std::size_t{m.outputs} * (m.quantized ? (m.inputs + 3) & ~3u : m.inputs * sizeof(float));
+    const std::size_t outputs = std::size_t{m.units} * m.gates * kNetworkLanes;
+    const std::uint32_t together = form_of(static_cast<std::size_t>(&m - matrices_.data())).together;
+    const std::size_t inputs = (m.inputs + together - 1) / together * together;
+    bytes += outputs * inputs * bytes_of(m.form);
   }
   return bytes;
 }

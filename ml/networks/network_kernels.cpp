@@ -11,9 +11,8 @@ NetworkKernels network_kernels(Isa isa) noexcept {
   if (isa == Isa::avx2) return kAvx2NetworkKernels;
   NetworkKernels kernels = kAvx512NetworkKernels;
   if (vnni_available()) {
-    kernels.quantize = &quantize_vnni;
-    kernels.quantized = &quantized_vnni;
-    kernels.layout = QuantizedLayout::quads_u8;
+    kernels.forms[static_cast<std::size_t>(MatrixForm::int8)] = kVnniInt8Kernels;
+    kernels.forms[static_cast<std::size_t>(MatrixForm::int16)] = kVnniInt16Kernels;
   }
   return kernels;
 }

@@ -15,25 +15,37 @@ namespace thintail {
 namespace {
 
 using Rows = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-using Columns = Eigen::MatrixXf;
 
 // An input that hardly moved while calibrating may move later: its steps are at least this part of the widest one's.
 constexpr float kNarrowest = 1e-3f;
 // How far past its calibrated range an input may go before it is held at the bound: rows to come reach further than those
 // seen, and being cut costs more than wider steps.
 constexpr float kMargin = 1.15f;
+constexpr float kMarginInt16 = 2.0f;  // where steps are fine enough to reach further
 constexpr float kRangeMin = 1e-30f;  // below, the reciprocal of a step is infinite
 
 // A matrix in the file's orientation and what it is padded to.
 struct Source {
-  Rows rows;  // blocks x width outputs, by inputs
+  Rows rows;  // parts x width outputs, by inputs
   std::vector<float> bias;
-  std::uint32_t blocks;
+  std::uint32_t parts;
   std::uint32_t width;
+  bool is_gated = false;  // parts are gates: those of the same units lie beside each other
   std::vector<float> centre = {};  // an input each, as the next; empty where not quantized
   std::vector<float> reach = {};  // from the centre to either end
   Eigen::MatrixXi whole = {};  // weights of a full reach each, in steps of `step`
   std::vector<float> step = {};  // an output each
+
+  std::uint32_t gates() const noexcept { return is_gated ? parts : 1; }
+  std::uint32_t units() const noexcept { return (is_gated ? 1 : parts) * (padded_lanes(width) / kNetworkLanes); }
+  // Where the kernels have row `row`.
+  std::size_t output_of(std::size_t row) const noexcept {
+    const std::size_t part = row / width;
+    const std::size_t unit = row % width;
+    if (!is_gated) return part * padded_lanes(width) + unit;
+    return (unit / kNetworkLanes * parts + part) * kNetworkLanes + unit % kNetworkLanes;
+  }
+  std::size_t outputs() const noexcept { return std::size_t{units()} * gates() * kNetworkLanes; }
 };
 
 Rows rows_of(const std::vector<float>& values, std::uint64_t rows, std::uint64_t columns) {
@@ -87,9 +99,8 @@ class Network::Packer {
     net_.row_floats_ = row_;
     net_.work_floats_ = work_;
     net_.state_floats_ = state_;
-    // Steps take at most two bytes an input.
+    // Steps take at most two bytes an input, half a float; a window's several rows at once.
     net_.scratch_floats_ = 2 * row_ + work_ + steps_;
-    net_.zeros_ = reserve(row_);
     net_.floats_ = block_of(floats_);
     net_.bytes_ = block_of(bytes_);
     net_.integers_ = block_of(integers_);
@@ -114,12 +125,13 @@ class Network::Packer {
     floats_.resize(at + padded_lanes(static_cast<std::uint32_t>(count)), 0.0f);
     return at;
   }
-  std::size_t store(const Source& source, const std::vector<float>& values) {
-    const std::uint32_t padded = padded_lanes(source.width);
-    const std::size_t at = reserve(std::size_t{source.blocks} * padded);
-    for (std::uint32_t b = 0; b < source.blocks; ++b) {
-      std::copy_n(values.begin() + b * source.width, source.width,
-                  floats_.begin() + static_cast<std::ptrdiff_t>(at + b * padded));
+  // A number an output, where the kernels have it; `bases` of three gates leave room for a fourth.
+  std::size_t store(const Source& source, const std::vector<float>& values, bool is_base) {
+    const bool has_gap = is_base && source.gates() == 3;
+    const std::size_t at = reserve(has_gap ? std::size_t{source.units()} * 64 : source.outputs());
+    for (std::size_t row = 0; row < values.size(); ++row) {
+      const std::size_t output = source.output_of(row);
+      floats_[at + (has_gap ? output / 48 * 64 + output % 48 : output)] = values[row];
     }
     return at;
   }
@@ -135,11 +147,15 @@ class Network::Packer {
     take_centres(source, net_.matrices_.size());
     add_matrix(source);
   }
-  void add_columns(const Source& source, Matrix& out);
+  template <class Weight, class Of>
+  static void lay_out(const Source& source, const MatrixKernels& kernels, Weight* to, const Of& weight_of);
+  void add_floats(const Source& source, Matrix& out);
   void add_quantized(const Source& source, Matrix& out);
-  bool is_quantized(const Source& source, std::size_t matrix) const noexcept {
-    if (ranges_ == nullptr || source.rows.cols() < kQuantizedInputsMin) return false;
-    return matrix >= ranges_->in_float.size() || ranges_->in_float[matrix] == 0;
+  MatrixForm form_of(const Source& source, std::size_t matrix) const noexcept {
+    const auto inputs = static_cast<std::uint32_t>(source.rows.cols());
+    if (ranges_ == nullptr || inputs < kQuantizedInputsMin) return MatrixForm::float32;
+    const MatrixForm form = ranges_->form_of(matrix);
+    return form == MatrixForm::int16 && inputs > kInt16InputsMax ? MatrixForm::float32 : form;
   }
   void take_centres(Source& source, std::size_t matrix);
 
@@ -170,7 +186,8 @@ void Network::Packer::add(const LayerSpec& spec) {
               .epsilon = spec.epsilon,
               .matrix = static_cast<std::uint32_t>(net_.matrices_.size()),
               .gain = 0,
-              .state = state_};
+              .state = state_,
+              .floor = spec.activation == Activation::relu ? 0.0f : -std::numeric_limits<float>::infinity()};
   widen(spec.outputs);
   switch (spec.kind) {
     case LayerKind::dense:
@@ -180,9 +197,9 @@ void Network::Packer::add(const LayerSpec& spec) {
     case LayerKind::lstm:
     case LayerKind::gru: {
       const std::size_t rows = std::size_t{gates} * spec.outputs;
-      Source in{rows_of(spec.weight, rows, spec.inputs), bias_or_zeros(spec.bias, rows), gates, spec.outputs};
+      Source in{rows_of(spec.weight, rows, spec.inputs), bias_or_zeros(spec.bias, rows), gates, spec.outputs, true};
       Source back{rows_of(spec.recurrent, rows, spec.outputs), bias_or_zeros(spec.recurrent_bias, rows), gates,
-                  spec.outputs};
+                  spec.outputs, true};
       take_centres(in, layer.matrix);
       take_centres(back, layer.matrix + 1);
       // Where both biases are only ever added the prepared part carries their sum: everywhere but in a GRU's n.
@@ -191,8 +208,9 @@ void Network::Packer::add(const LayerSpec& spec) {
       if (spec.kind == LayerKind::gru) move_last_first(in);
       add_matrix(in);
       add_matrix(back);
-      work_ = std::max<std::size_t>(work_, std::size_t{gates} * padded);
-      reserve_state(std::size_t{2 + gates} * padded);  // h; c of lstm or n's bias of gru; U h + b
+      // h; c of lstm; for each 16 units U h + b of four gates, or n's bias and U h + b of three.
+      reserve_state(std::size_t{spec.kind == LayerKind::lstm ? 6u : 5u} * padded);
+      net_.sums_floats_ = std::max<std::size_t>(net_.sums_floats_, std::size_t{gates} * padded);
       break;
     }
     case LayerKind::attention: {
@@ -208,7 +226,7 @@ void Network::Packer::add(const LayerSpec& spec) {
                    1, spec.outputs});
       work_ = std::max<std::size_t>(work_, 4 * padded + kNetworkLanes + columns);
       row_ = std::max<std::size_t>(row_, columns);
-      reserve_state(kNetworkLanes + std::size_t{spec.inputs} * columns +
+      reserve_state(kNetworkLanes + padded + std::size_t{spec.inputs} * columns +
                     std::size_t{spec.window} * (padded + kNetworkLanes));
       break;
     }
@@ -220,8 +238,8 @@ void Network::Packer::add(const LayerSpec& spec) {
     }
     case LayerKind::layer_norm: {
       const Source as_rows{{}, {}, 1, spec.outputs};
-      layer.gain = store(as_rows, spec.weight);
-      store(as_rows, bias_or_zeros(spec.bias, spec.outputs));
+      layer.gain = store(as_rows, spec.weight, false);
+      store(as_rows, bias_or_zeros(spec.bias, spec.outputs), false);
       break;
     }
     case LayerKind::activation: break;
@@ -232,33 +250,62 @@ void Network::Packer::add(const LayerSpec& spec) {
 void Network::Packer::add_matrix(const Source& source) {
   const auto inputs = static_cast<std::uint32_t>(source.rows.cols());
   Matrix out{.inputs = inputs,
-             .outputs = source.blocks * padded_lanes(source.width),
-             .quantized = is_quantized(source, net_.matrices_.size()),
-             .columns = 0,
-             .bias = store(source, source.bias),
+             .units = source.units(),
+             .gates = source.gates(),
+             .form = form_of(source, net_.matrices_.size()),
+             .weights = 0,
+             .bias = store(source, source.bias, true),
              .scale = 0,
              .centre = 0,
              .per_unit = 0,
              .start = 0};
   widen(inputs);
-  if (out.quantized) {
-    add_quantized(source, out);
+  if (out.form == MatrixForm::float32) {
+    add_floats(source, out);
   } else {
-    add_columns(source, out);
+    add_quantized(source, out);
   }
   net_.matrices_.push_back(out);
 }
 
-void Network::Packer::add_columns(const Source& source, Matrix& out) {
-  const std::uint32_t padded = padded_lanes(source.width);
-  out.columns = reserve(std::size_t{out.outputs} * out.inputs);
-  Eigen::Map<Columns> columns(floats_.data() + out.columns, out.outputs, out.inputs);
-  for (std::uint32_t b = 0; b < source.blocks; ++b) {
-    columns.middleRows(b * padded, source.width) = source.rows.middleRows(b * source.width, source.width);
+// In panels, as MatrixKernels has them. `weight_of(row, input)`; what no row owns stays zero.
+template <class Weight, class Of>
+void Network::Packer::lay_out(const Source& source, const MatrixKernels& kernels, Weight* to, const Of& weight_of) {
+  struct Place {
+    std::size_t panel;  // where it begins, in weights
+    std::size_t outputs;  // of it
+    std::size_t first;  // output
+  };
+  const std::size_t together = kernels.together;
+  const auto inputs = static_cast<std::size_t>(source.rows.cols());
+  const std::size_t rounded = (inputs + together - 1) / together * together;
+  std::vector<Place> of_block;
+  for (std::uint32_t unit = 0; unit < source.units();) {
+    const std::uint32_t units = panel_units(source.gates(), kernels.panel_blocks, source.units() - unit);
+    const std::size_t blocks = units == 0 ? 1 : std::size_t{units} * source.gates();
+    const std::size_t first = of_block.size() * kNetworkLanes;
+    const Place place{first * rounded, blocks * kNetworkLanes, first};
+    of_block.insert(of_block.end(), blocks, place);
+    unit = static_cast<std::uint32_t>(of_block.size() / source.gates());
+  }
+  for (std::size_t row = 0; row < static_cast<std::size_t>(source.rows.rows()); ++row) {
+    const std::size_t output = source.output_of(row);
+    const Place& place = of_block[output / kNetworkLanes];
+    for (std::size_t i = 0; i < inputs; ++i) {
+      to[place.panel + (i / together * place.outputs + output - place.first) * together + i % together] =
+          weight_of(row, i);
+    }
   }
 }
 
-// x = centre + reach * q / 127: the centres' part of the sums goes to the biases.
+void Network::Packer::add_floats(const Source& source, Matrix& out) {
+  out.weights = reserve(source.outputs() * out.inputs);
+  lay_out(source, net_.kernels_.of(out.form), floats_.data() + out.weights, [&](std::size_t row, std::size_t i) {
+    return source.rows(static_cast<Eigen::Index>(row), static_cast<Eigen::Index>(i));
+  });
+}
+
+// x = centre + reach * q / steps: the centres' part of the sums goes to the biases.
 void Network::Packer::take_centres(Source& source, std::size_t matrix) {
   if (ranges_ == nullptr) return;
   const auto inputs = static_cast<std::size_t>(source.rows.cols());
@@ -266,14 +313,21 @@ void Network::Packer::take_centres(Source& source, std::size_t matrix) {
     if (fault_.empty()) fault_ = fmt::format("no range for each of the {} inputs of matrix {}", inputs, matrix);
     return;
   }
-  if (!is_quantized(source, matrix)) return;
+  const MatrixForm form = form_of(source, matrix);
+  if (form == MatrixForm::float32) return;
+  const bool is_int8 = form == MatrixForm::int8;
+  const float margin = is_int8 ? kMargin : kMarginInt16;
+  // Products of the largest steps must not overflow their sum, however many inputs there are.
+  const double most =
+      is_int8 ? double{kInt8Max}
+              : std::min(double{kInt16Max}, std::floor(0x7fffffff / (double{kInt16Max} * static_cast<double>(inputs))));
   float widest = 0;
   for (const NetworkRanges::Range& range : ranges_->inputs[matrix]) {
     widest = std::max(widest, 0.5f * range.largest - 0.5f * range.least);
   }
   const float least = widest > kRangeMin / kNarrowest ? widest * kNarrowest : 1.0f;
   for (const NetworkRanges::Range& range : ranges_->inputs[matrix]) {
-    const float reach = kMargin * std::max(0.5f * range.largest - 0.5f * range.least, least);
+    const float reach = margin * std::max(0.5f * range.largest - 0.5f * range.least, least);
     // What was never negative has its zeros exact: after relu most numbers are.
     source.centre.push_back(range.least == 0.0f ? reach : 0.5f * range.least + 0.5f * range.largest);
     source.reach.push_back(reach);
@@ -289,9 +343,9 @@ void Network::Packer::take_centres(Source& source, std::size_t matrix) {
   for (Eigen::Index row = 0; row < source.rows.rows(); ++row) {
     const Eigen::RowVectorXd weights = source.rows.row(row).cast<double>();
     const Eigen::RowVectorXd reaching = weights.cwiseProduct(reach);
-    const auto step = static_cast<float>(reaching.cwiseAbs().maxCoeff() / double{kQuantizedMax});
+    const auto step = static_cast<float>(reaching.cwiseAbs().maxCoeff() / most);
     const double unit = step > 0.0f ? double{step} : 1.0;
-    const Eigen::RowVectorXd rounded = (reaching / unit).array().rint().cwiseMin(127.0).cwiseMax(-127.0);
+    const Eigen::RowVectorXd rounded = (reaching / unit).array().rint().cwiseMin(most).cwiseMax(-most);
     source.whole.row(row) = rounded.cast<int>();
     source.step.push_back(step);
     // What rounding the weights does to the mean answer goes to the bias too.
@@ -303,31 +357,37 @@ void Network::Packer::take_centres(Source& source, std::size_t matrix) {
 
 void Network::Packer::add_quantized(const Source& source, Matrix& out) {
   if (source.reach.empty()) return;  // a fault that is told at the end
-  const std::uint32_t padded = padded_lanes(source.width);
-  const auto together = static_cast<std::uint32_t>(net_.kernels_.layout);
-  const std::uint32_t inputs = (out.inputs + 3) / 4 * 4;
+  const MatrixKernels& kernels = net_.kernels_.of(out.form);
+  const float most = out.form == MatrixForm::int8 ? kInt8Max : kInt16Max;
   const Source as_row{{}, {}, 1, out.inputs};
-  out.centre = store(as_row, source.centre);
+  out.centre = store(as_row, source.centre, false);
   std::vector<float> per_unit(out.inputs);
-  for (std::uint32_t i = 0; i < out.inputs; ++i) per_unit[i] = kQuantizedMax / source.reach[i];
-  out.per_unit = store(as_row, per_unit);
-  out.columns = bytes_.size();
-  bytes_.resize(out.columns + (std::size_t{inputs} * out.outputs + 63) / 64 * 64, 0);
-  out.start = integers_.size();
-  integers_.resize(out.start + out.outputs, 0);
-  std::vector<float> scales(std::size_t{source.blocks} * source.width);
-  for (std::uint32_t row = 0; row < scales.size(); ++row) {
-    const auto whole = source.whole.row(row);
-    const std::size_t j = std::size_t{row / source.width} * padded + row % source.width;
-    for (std::uint32_t i = 0; i < out.inputs; ++i) {
-      bytes_[out.columns + (std::size_t{i / together} * out.outputs + j) * together + i % together] =
-          static_cast<std::int8_t>(whole[i]);
-    }
-    if (net_.kernels_.layout == QuantizedLayout::quads_u8) integers_[out.start + j] = -128 * whole.sum();
-    scales[row] = source.step[row] / kQuantizedMax;
+  for (std::uint32_t i = 0; i < out.inputs; ++i) per_unit[i] = most / source.reach[i];
+  out.per_unit = store(as_row, per_unit, false);
+  const std::uint32_t together = kernels.together;
+  const std::size_t weights = source.outputs() * ((out.inputs + together - 1) / together * together);
+  out.weights = bytes_.size();
+  bytes_.resize(out.weights + (weights * bytes_of(out.form) + 63) / 64 * 64, 0);
+  const auto whole = [&](std::size_t row, std::size_t i) {
+    return source.whole(static_cast<Eigen::Index>(row), static_cast<Eigen::Index>(i));
+  };
+  if (out.form == MatrixForm::int8) {
+    lay_out(source, kernels, bytes_.data() + out.weights,
+            [&](std::size_t row, std::size_t i) { return static_cast<std::int8_t>(whole(row, i)); });
+  } else {
+    lay_out(source, kernels, reinterpret_cast<std::int16_t*>(bytes_.data() + out.weights),
+            [&](std::size_t row, std::size_t i) { return static_cast<std::int16_t>(whole(row, i)); });
   }
-  out.scale = store(source, scales);
-  steps_ = std::max<std::size_t>(steps_, padded_lanes(out.inputs));
+  out.start = integers_.size();
+  integers_.resize(out.start + source.outputs(), 0);
+  std::vector<float> scales(source.step.size());
+  for (std::size_t row = 0; row < scales.size(); ++row) {
+    const auto sum = source.whole.row(static_cast<Eigen::Index>(row)).sum();
+    integers_[out.start + source.output_of(row)] = -kernels.inputs_offset * sum;
+    scales[row] = source.step[row] / most;
+  }
+  out.scale = store(source, scales, false);
+  steps_ = std::max<std::size_t>(steps_, std::size_t{padded_lanes(out.inputs)} * kWindowRowsAtOnce / 2);
 }
 
 Result<Network> Network::make(const NetworkSpec& spec, Isa isa, const std::string& file) {

@@ -37,12 +37,13 @@ TEST(NetworkAllocation, steps_and_windows_allocate_nothing) {
   const auto quantized = Network::make_quantized(spec, exact->calibrate(rows), best_isa());
   for (const Network* network : {&*exact, &*quantized}) {
     test::NetworkRun run(*network);
+    NetworkBlock window_scratch = network->make_window_scratch(50);
     std::vector<float> out(network->outputs());
     const std::size_t before = allocations;
     for (std::size_t at = 0; at < rows.size(); at += spec.inputs) {
       network->step(rows.data() + at, run.state(), run.scratch(), out.data());
     }
-    network->window(rows, run.state(), run.scratch(), out.data());
+    network->window(rows, run.state(), reinterpret_cast<float*>(window_scratch.data()), out.data());
     EXPECT_EQ(allocations, before);
   }
 }

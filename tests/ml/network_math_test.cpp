@@ -19,11 +19,18 @@ struct One {
   static V sub(V a, V b) { return a - b; }
   static V mul(V a, V b) { return a * b; }
   static V fma(V a, V b, V c) { return std::fma(a, b, c); }
+  static V fms(V a, V b, V c) { return std::fma(a, b, -c); }
+  static V add(V a, V b) { return a + b; }
+  static V div(V a, V b) { return a / b; }
   static V min(V a, V b) { return a < b ? a : b; }
   static V max(V a, V b) { return a > b ? a : b; }
   static void split(V t, V& k, V& power) {
     k = std::nearbyint(t);
     power = std::ldexp(1.0f, static_cast<int>(k));
+  }
+  static V eighths(V t) {
+    const auto bits = std::bit_cast<std::uint32_t>(t);
+    return std::bit_cast<float>(static_cast<std::uint32_t>(kEighths[bits & 7]) + (bits << 20));
   }
 };
 
@@ -76,6 +83,37 @@ TEST(NetworkMath, tanh_is_within_its_stated_error_and_odd_and_at_most_one) {
     EXPECT_EQ(std::bit_cast<std::uint32_t>(found), std::bit_cast<std::uint32_t>(-activated(Activation::tanh, -x)));
   });
   EXPECT_LE(worst, 2.5e-7);
+}
+
+TEST(NetworkMath, a_quantized_cell_is_within_the_stated_errors_of_its_gates) {
+  double worst_sigmoid = 0;
+  double worst_tanh = 0;
+  double worst_keep = 0;
+  double worst_gru = 0;
+  every_size(1e-4f, 100.0f, [&](float x) {
+    const long double exact_sigmoid = 1 / (1 + std::exp(-static_cast<long double>(x)));
+    const long double exact_tanh = std::tanh(static_cast<long double>(x));
+    // Gates wide open or shut leave one function of the product.
+    const float sigmoid = quick_sigmoid_times_tanh<One>(x, 40.0f);
+    const float tanh = quick_sigmoid_times_tanh<One>(40.0f, x);
+    worst_sigmoid = std::max(worst_sigmoid, static_cast<double>(std::fabs(sigmoid - exact_sigmoid)));
+    worst_tanh = std::max(worst_tanh, static_cast<double>(std::fabs(tanh - exact_tanh)));
+    EXPECT_LE(std::fabs(tanh), 1.0f);
+    worst_tanh =
+        std::max(worst_tanh, static_cast<double>(std::fabs(quick_cell<One>(40.0f, -40.0f, x, 1.0f) - exact_tanh)));
+    worst_keep =
+        std::max(worst_keep, static_cast<double>(std::fabs(quick_cell<One>(-40.0f, x, 1.0f, 1.0f) - exact_sigmoid)));
+    worst_gru = std::max(worst_gru, static_cast<double>(std::fabs(quick_gru<One>(0.25f, x, -40.0f, 0.5f, 0.75f) -
+                                                                  std::tanh(0.25L + exact_sigmoid / 2))));
+    worst_gru = std::max(worst_gru, static_cast<double>(std::fabs(quick_gru<One>(40.0f, 0.0f, x, 0.0f, -0.5f) -
+                                                                  (1 - 1.5L * exact_sigmoid))));
+  });
+  EXPECT_LE(worst_sigmoid, 1e-6);
+  EXPECT_LE(worst_tanh, 2e-6);
+  EXPECT_LE(worst_keep, 1e-6);
+  EXPECT_LE(worst_gru, 3e-6);
+  EXPECT_GT(worst_tanh, 1e-8) << "nothing was compared";
+  EXPECT_EQ(quick_sigmoid_times_tanh<One>(3.0f, 0.0f), 0.0f);
 }
 
 TEST(NetworkMath, elu_is_exact_above_zero_and_close_below) {

@@ -34,6 +34,11 @@ Pair made(const NetworkSpec& spec, const std::vector<float>& calibration, Isa is
   return {std::move(*exact), std::move(*quantized)};
 }
 
+NetworkRanges all_in(NetworkRanges ranges, MatrixForm form) {
+  ranges.forms.assign(ranges.inputs.size(), form);
+  return ranges;
+}
+
 // RMS(q - f) / std(f) over outputs [from, to) of each kind.
 double error_of(const std::vector<float>& q, const std::vector<float>& f, std::size_t from, std::size_t to) {
   double square = 0;
@@ -140,12 +145,21 @@ TEST(QuantizedNetwork, every_isa_gives_the_same_bits) {
     auto rows = RandomNetworks(6).numbers(300 * spec.inputs, 2.0f);  // beyond what was calibrated: held at the bounds
     rows[11] = std::numeric_limits<float>::quiet_NaN();
     rows[12] = -std::numeric_limits<float>::infinity();
-    const auto expected = NetworkRun(made(spec, calibration, Isa::scalar).quantized).all(rows);
-    for (const Isa isa : test::available_isas()) {
-      const auto found = NetworkRun(made(spec, calibration, isa).quantized).all(rows);
-      ASSERT_EQ(found.size(), expected.size());
-      EXPECT_EQ(std::memcmp(found.data(), expected.data(), found.size() * sizeof(float)), 0)
-          << isa_name(isa) << (vnni_available() ? " with VNNI" : " without VNNI");
+    for (const MatrixForm form : {MatrixForm::int8, MatrixForm::int16}) {
+      const auto in_form = [&](Isa isa) {
+        const NetworkRanges ranges = Network::make(spec, isa)->calibrate(calibration);
+        auto network = Network::make_quantized(spec, all_in(ranges, form), isa);
+        EXPECT_GT(network->matrices_in(form), 0u);
+        return NetworkRun(*network).all(rows);
+      };
+      const auto expected = in_form(Isa::scalar);
+      for (const Isa isa : test::available_isas()) {
+        const auto found = in_form(isa);
+        ASSERT_EQ(found.size(), expected.size());
+        EXPECT_EQ(std::memcmp(found.data(), expected.data(), found.size() * sizeof(float)), 0)
+            << isa_name(isa) << (vnni_available() ? " with VNNI" : " without VNNI") << ", form "
+            << static_cast<int>(form);
+      }
     }
   }
 }
@@ -161,8 +175,42 @@ TEST(QuantizedNetwork, sums_of_the_largest_products_are_exact_on_every_isa) {
       const auto found = NetworkRun(made(spec, rows, isa).quantized).all(rows);
       EXPECT_EQ(found[0], sign * 127.0f * 127.0f * 4096.0f) << isa_name(isa);
       EXPECT_EQ(found[1], found[0]);
+      const NetworkRanges ranges = Network::make(spec, isa)->calibrate(rows);
+      const auto int16 = NetworkRun(*Network::make_quantized(spec, all_in(ranges, MatrixForm::int16), isa)).all(rows);
+      EXPECT_NEAR(int16[0], sign * 127.0f * 127.0f * 4096.0f, 1e-4f * std::fabs(found[0])) << isa_name(isa);
     }
   }
+}
+
+TEST(QuantizedNetwork, int16_is_a_tenth_as_far_off_as_int8_on_rows_it_was_not_calibrated_on) {
+  for (const NetworkSpec& spec : {mlp(1), recurrent(LayerKind::lstm, 2), recurrent(LayerKind::gru, 3)}) {
+    const auto exact = Network::make(spec, best_isa());
+    const NetworkRanges ranges = exact->calibrate(RandomNetworks(5).numbers(2'000 * spec.inputs, 1.0f));
+    const auto rows = RandomNetworks(6).numbers(2'000 * spec.inputs, 1.0f);
+    const auto f = NetworkRun(*exact).all(rows);
+    const auto error_in = [&](MatrixForm form) {
+      const auto network = Network::make_quantized(spec, all_in(ranges, form), best_isa());
+      EXPECT_EQ(network->matrices_in(form), network->matrices());
+      return error_of(NetworkRun(*network).all(rows), f);
+    };
+    EXPECT_LE(error_in(MatrixForm::int16), 0.1 * error_in(MatrixForm::int8)) << layer_kind_name(spec.layers[0].kind);
+    EXPECT_EQ(error_in(MatrixForm::float32), 0.0);
+  }
+}
+
+TEST(QuantizedNetwork, what_int8_cannot_hold_becomes_int16_before_float32) {
+  const NetworkSpec spec = mlp(3);
+  const auto rows = RandomNetworks(13).numbers(2'000 * 64, 1.0f);
+  const auto near = quantize_within(spec, rows, 0.012, best_isa());
+  ASSERT_TRUE(near.has_value()) << near.error().message();
+  EXPECT_LE(near->error, 0.012);
+  EXPECT_GT(near->network.matrices_in(MatrixForm::int16), 0u);
+  EXPECT_EQ(near->network.matrices_in(MatrixForm::float32), 0u);
+  const auto exact = quantize_within(spec, rows, 0.0, best_isa());
+  ASSERT_TRUE(exact.has_value()) << exact.error().message();
+  EXPECT_EQ(exact->network.matrices_in(MatrixForm::float32), 3u);
+  const auto again = Network::make_quantized(spec, near->ranges, best_isa());
+  EXPECT_EQ(NetworkRun(*again).all(rows), NetworkRun(near->network).all(rows));
 }
 
 TEST(QuantizedNetwork, weights_take_a_quarter_of_the_bytes) {

@@ -16,34 +16,47 @@ namespace {
 using test::NetworkRun;
 using test::RandomNetworks;
 
-// `tolerance` against the library's float32 answers; 1e-7 against the network in double.
-void expect_answers(const std::string& name, std::size_t rows, double tolerance = 1e-7) {
+// Within 1e-7 of the network in double, and of the library: or nearer to double than the library is, where that is further
+// than that from it by itself (docs/decisions/0005-network-numbers.md).
+void expect_answers(const std::string& name, std::size_t rows, std::size_t nearer_max = 0) {
   TT_REQUIRE_DATA(test::rnn_dir());
   const NetworkSpec spec = test::rnn_spec(name);
   const auto x = test::column_of(test::rnn_dir() / (name + "_x_python.csv"));
   const auto y = test::column_of(test::rnn_dir() / (name + "_y_python.csv"));
   ASSERT_EQ(x.size(), rows);
   ASSERT_EQ(y.size(), rows);
+  const auto exact = test::ReferenceNetwork(spec).all(x);
   for (const Isa isa : test::available_isas()) {
     const auto network = Network::make(spec, isa, name);
     ASSERT_TRUE(network.has_value()) << network.error().message();
     const auto found = NetworkRun(*network).all(x);
-    const auto exact = test::ReferenceNetwork(spec).all(x);
     double worst = 0;
     double worst_exact = 0;
+    double worst_of_library = 0;
+    std::size_t nearer = 0;
     for (std::size_t i = 0; i < rows; ++i) {
-      worst = std::max(worst, std::fabs(double{found[i]} - double{y[i]}));
-      worst_exact = std::max(worst_exact, std::fabs(double{found[i]} - exact[i]));
+      const double apart = std::fabs(double{found[i]} - double{y[i]});
+      const double from_exact = std::fabs(double{found[i]} - exact[i]);
+      const double of_library = std::fabs(double{y[i]} - exact[i]);
+      worst = std::max(worst, apart);
+      worst_exact = std::max(worst_exact, from_exact);
+      worst_of_library = std::max(worst_of_library, of_library);
+      if (apart <= 1e-7) continue;
+      ++nearer;
+      EXPECT_LT(from_exact, 0.5 * of_library) << isa_name(isa) << " row " << i << ": " << apart << " apart";
     }
-    EXPECT_LE(worst, tolerance) << isa_name(isa);
+    EXPECT_LE(nearer, nearer_max) << isa_name(isa);
     EXPECT_LE(worst_exact, 1e-7) << isa_name(isa);
-    if (isa == Isa::scalar) fmt::print("{}: largest error {:.2e}, {:.2e} from double\n", name, worst, worst_exact);
+    if (isa == Isa::scalar) {
+      fmt::print("{}: largest error {:.2e}; from double ours {:.2e}, the library's {:.2e}\n", name, worst, worst_exact,
+                 worst_of_library);
+    }
   }
 }
 
 TEST(NetworkReader, keras_lstm_answers_as_keras) { expect_answers("lstm", 100); }
-// Keras's answers are themselves 8.4e-8 from the exact ones, and two units in the last place of theirs are 1.2e-7.
-TEST(NetworkReader, keras_gru_with_two_bias_rows_answers_as_keras) { expect_answers("gru_1d", 100, 1.2e-7); }
+// Row 58: Keras is 8.3e-8 off, we are 3.7e-8 off on the other side.
+TEST(NetworkReader, keras_gru_with_two_bias_rows_answers_as_keras) { expect_answers("gru_1d", 100, 1); }
 TEST(NetworkReader, keras_dense_layers_with_every_activation_answer_as_keras) { expect_answers("dense", 100); }
 TEST(NetworkReader, a_bare_pytorch_state_dict_answers_as_pytorch) { expect_answers("lstm_torch", 1000); }
 

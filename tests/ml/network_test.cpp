@@ -140,14 +140,25 @@ TEST(Network, a_copied_state_goes_on_alone) {
 
 TEST(Network, a_window_is_a_fresh_state_stepped_over_its_rows) {
   const NetworkSpec spec = test::every_layer(9);
-  const Network network = made(spec);
   const auto inputs = RandomNetworks(3).numbers(20 * spec.inputs, 1.0f);
-  const auto all = NetworkRun(network).all(inputs);
-  NetworkRun used(network);
-  used.all(RandomNetworks(4).numbers(33 * spec.inputs, 1.0f));
-  std::vector<float> out(network.outputs());
-  network.window(inputs, used.state(), used.scratch(), out.data());
-  EXPECT_TRUE(std::equal(out.begin(), out.end(), all.end() - static_cast<std::ptrdiff_t>(out.size())));
+  for (const Isa isa : test::available_isas()) {
+    const Network exact = made(spec, isa);
+    NetworkRanges ranges = exact.calibrate(inputs);
+    for (const MatrixForm form : {MatrixForm::float32, MatrixForm::int8, MatrixForm::int16}) {
+      ranges.forms.assign(exact.matrices(), form);
+      const auto network = Network::make_quantized(spec, ranges, isa);
+      NetworkRun stepped(*network);
+      const auto all = stepped.all(inputs);
+      NetworkRun used(*network);
+      used.all(RandomNetworks(4).numbers(33 * spec.inputs, 1.0f));
+      NetworkBlock scratch = network->make_window_scratch(20);
+      std::vector<float> out(network->outputs());
+      network->window(inputs, used.state(), reinterpret_cast<float*>(scratch.data()), out.data());
+      EXPECT_TRUE(std::equal(out.begin(), out.end(), all.end() - static_cast<std::ptrdiff_t>(out.size())));
+      EXPECT_EQ(std::memcmp(used.state(), stepped.state(), network->state_floats() * sizeof(float)), 0)
+          << isa_name(isa) << " form " << static_cast<int>(form);
+    }
+  }
 }
 
 void expect_refused(const NetworkSpec& spec, std::string_view field) {
