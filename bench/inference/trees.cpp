@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "bench/harness/pinned.hpp"
 #include "bench/harness/stopwatch.hpp"
 #include "bench/inference/suite.hpp"
+#include "bench/inference/tree_case.hpp"
 #include "bench/inference/tree_rows.hpp"
 #include "bench/inference/xgboost_training.hpp"
 #include "bench/peers/xgboost_row.hpp"
@@ -55,20 +57,29 @@ struct Contender {
 
 Result<std::vector<CaseResult>> run_case(const Options& options, std::string name, std::string target,
                                          const TrainingShape& shape, unsigned missing_of) {
-  const Pinned pinned(allowed_cpus().back());
-  TT_TRY(const EngineClock clock, EngineClock::calibrate());
   const TreeRows training =
       make_tree_rows(options.iterations != 0 ? 300 : kTrainingRows, shape.features, missing_of, 1);
-  const TreeRows rows = make_tree_rows(options.iterations_or(kRows), shape.features, missing_of, 2);
+  const TreeRows rows = make_tree_rows(options.iterations != 0 ? kProfiledRows : kRows, shape.features, missing_of, 2);
   TT_TRY(const std::string json, train_xgboost(shape, training.values, training.labels));
+  TT_TRY(CaseResult result, run_tree_case(options, std::move(name), std::move(target), json, rows));
+  return std::vector<CaseResult>{std::move(result)};
+}
+
+}  // namespace
+
+Result<CaseResult> run_tree_case(const Options& options, std::string name, std::string target, const std::string& json,
+                                 const TreeRows& rows) {
+  const Pinned pinned(allowed_cpus().back());
+  TT_TRY(const EngineClock clock, EngineClock::calibrate());
   TT_TRY(const DecisionTrees trees, read_xgboost_json(json, "trained"));
   TT_TRY(const TreeEnsemble ensemble, TreeEnsemble::from_xgboost_json(json, "trained", options.isa));
   TT_TRY(const TreeEnsemble walk_16, TreeEnsemble::from_xgboost_json(json, "trained", Isa::scalar));
-  TT_TRY(XgboostRow library, XgboostRow::create(json, shape.features));
+  TT_TRY(XgboostRow library, XgboostRow::create(json, rows.features));
 
-  Contender ours(rows.count());
-  Contender walk16(rows.count());
-  Contender plain(std::min(rows.count(), kPeerRows));
+  const std::size_t count = options.iterations_or(rows.count());
+  Contender ours(count);
+  Contender walk16(count);
+  Contender plain(std::min(count, kPeerRows));
   Contender xgboost(plain.margins.size());
   std::string walk16_checked;
   std::string plain_checked;
@@ -80,7 +91,7 @@ Result<std::vector<CaseResult>> run_case(const Options& options, std::string nam
     walk16.run(rows, clock, [&](const float* row) { return walk_16.margin(row); });
     plain.run(rows, clock, [&](const float* row) { return plain_walk<float>(trees, row); });
     for (std::size_t i = 0; i < xgboost.margins.size(); ++i) {
-      std::copy_n(rows.row(i), shape.features, library.row().data());
+      std::copy_n(rows.row(i), rows.features, library.row().data());
       const std::uint64_t begin = stamp();
       predicted = library.predict(xgboost.margins[i]) && predicted;
       const std::uint64_t end = stamp();
@@ -96,7 +107,7 @@ Result<std::vector<CaseResult>> run_case(const Options& options, std::string nam
                     .ours = stats_of(ours.samples_ns),
                     .target = std::move(target),
                     .note = fmt::format("{} nodes, {} features, {} rows in turn; the stopwatch alone reads {} ns",
-                                        trees.nodes.size(), shape.features, rows.count(), stopwatch_cost_ns(clock))};
+                                        trees.nodes.size(), rows.features, rows.count(), stopwatch_cost_ns(clock))};
   if (options.ours_alone) {
     for (const std::string& peer : {XgboostRow::name(), std::string(kWalk16), std::string(kPlain)}) {
       result.add_left_out(peer);
@@ -106,10 +117,8 @@ Result<std::vector<CaseResult>> run_case(const Options& options, std::string nam
     result.add_peer(kWalk16, stats_of(walk16.samples_ns), std::move(walk16_checked));
     result.add_peer(kPlain, stats_of(plain.samples_ns), std::move(plain_checked));
   }
-  return std::vector<CaseResult>{std::move(result)};
+  return result;
 }
-
-}  // namespace
 
 Result<std::vector<CaseResult>> trees_100x6(const Options& options) {
   return run_case(options, "trees_100x6", "<= 190", {.trees = 100}, 0);

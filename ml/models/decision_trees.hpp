@@ -4,6 +4,9 @@
 //   invariant  every child and feature index is in range; each tree's nodes are reached from its root exactly once,
 //              parents before children; thresholds are not NaN, and not -Infinity where NaN goes left; leaves are
 //              finite; there is one group a root and one base margin a group.
+//
+// Every node compares a number with a threshold. A categorical split is a node over a CategorySet's lane: feature
+// feature_count + k of a node is what category_sets[k] makes of the row.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +16,7 @@
 
 #include "core/base/error.hpp"
 #include "core/base/whole_file.hpp"
+#include "ml/models/category_set.hpp"
 
 namespace thintail {
 
@@ -21,7 +25,9 @@ namespace thintail {
 inline constexpr std::size_t kModelBytesMax = std::size_t{512} << 20;
 inline constexpr std::size_t kModelTreesMax = 16'384;
 inline constexpr std::size_t kModelNodesMax = std::size_t{4} << 20;
-inline constexpr std::size_t kModelFeaturesMax = 1'024;  // evaluation keeps two rows of them on the stack
+inline constexpr std::size_t kModelFeaturesMax = 1'024;
+// A row as nodes see it: features, then category sets. Evaluation keeps two of them on the stack.
+inline constexpr std::size_t kModelRowMax = kModelFeaturesMax + kCategorySetsMax;
 
 // How model files are read.
 constexpr FileReading model_reading(std::string_view doing) noexcept {
@@ -40,7 +46,7 @@ enum class SumType : std::uint8_t { float32, float64 };
 struct DecisionTrees {
   struct Node {
     double value = 0;  // threshold, a float32 (left: feature < threshold); at a leaf, what it adds
-    std::uint32_t feature = 0;
+    std::uint32_t feature = 0;  // below row_width()
     std::uint32_t left = 0;  // index into `nodes`; 0, which only a first root can have, marks a leaf
     std::uint32_t right = 0;
     bool default_left = false;  // where a missing feature (NaN) goes
@@ -62,7 +68,9 @@ struct DecisionTrees {
   // Features of which a value this near to 0 counts as missing (LightGBM's zero_as_missing); ascending.
   static constexpr float kZeroMax = 1e-35F;
   std::vector<std::uint32_t> zero_is_missing;
+  std::vector<CategorySet> category_sets;
 
+  std::uint32_t row_width() const noexcept { return feature_count + static_cast<std::uint32_t>(category_sets.size()); }
   std::vector<std::uint32_t> roots_of(std::uint32_t group) const {
     std::vector<std::uint32_t> own;
     for (std::size_t tree = 0; tree < roots.size(); ++tree) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reader of LightGBM's text models, v2 to v4: numeric features, any number of classes, boosting, dart and random forest.
+// Reader of LightGBM's text models, v2 to v4: numeric and categorical features, any number of classes,
+// boosting, dart and random forest.
 //   path    cold
 //   source  shared/MODEL_FORMATS.md section 2: keys, decision bits, and what the sums mean
 #include <fmt/format.h>
@@ -59,6 +60,7 @@ class LightgbmReader {
     }
     if (is_average_) trees_.averaged_over = std::max(1U, static_cast<std::uint32_t>(trees_.roots.size() / outputs));
     TT_TRY_VOID(set_missing_kinds());
+    trees_.category_sets = sets_.in_order();
     return std::move(trees_);
   }
 
@@ -74,11 +76,13 @@ class LightgbmReader {
     kRightChild,
     kLeafValue,
     kIsLinear,
+    kCatBoundaries,
+    kCatThreshold,
     kKeys
   };
-  static constexpr std::array<std::string_view, kKeys> kNames = {"num_leaves",  "num_cat",       "split_feature",
-                                                                 "threshold",   "decision_type", "left_child",
-                                                                 "right_child", "leaf_value",    "is_linear"};
+  static constexpr std::array<std::string_view, kKeys> kNames = {
+      "num_leaves",  "num_cat",    "split_feature", "threshold",      "decision_type", "left_child",
+      "right_child", "leaf_value", "is_linear",     "cat_boundaries", "cat_threshold"};
   struct Entry {
     std::string_view value;
     std::size_t line = 0;  // 0: absent
@@ -86,6 +90,8 @@ class LightgbmReader {
   struct RawTree {
     std::vector<std::int32_t> feature, decision, left, right;
     std::vector<double> threshold, leaf;
+    std::vector<std::uint32_t> boundaries;  // where each set's words begin, and where the last one's end
+    std::vector<std::uint32_t> words;
   };
 
   // --- lines -------------------------------------------------------------------------------------------------------
@@ -185,12 +191,9 @@ class LightgbmReader {
 
   Result<RawTree> parse_tree(const std::array<Entry, kKeys>& entries) {
     TT_TRY(const std::int64_t leaves, integer_entry(entries, kNumLeaves, 1, kModelNodesMax));
+    std::int64_t categorical = 0;
     if (entries[kNumCat].line != 0) {
-      TT_TRY(const std::int64_t categorical, integer_entry(entries, kNumCat, 0, kModelNodesMax));
-      if (categorical != 0) {
-        return refuse_at(entries[kNumCat].line, "num_cat", "numeric splits (0)", std::to_string(categorical),
-                         ErrorCode::model_unsupported);
-      }
+      TT_TRY(categorical, integer_entry(entries, kNumCat, 0, kModelNodesMax));
     }
     if (entries[kIsLinear].line != 0 && entries[kIsLinear].value != "0") {
       return refuse_at(entries[kIsLinear].line, "is_linear", "constant leaves (0)", printable(entries[kIsLinear].value),
@@ -209,7 +212,21 @@ class LightgbmReader {
     TT_TRY_VOID(read_list(entries, kDecisionType, count - 1, raw.decision));
     TT_TRY_VOID(read_list(entries, kLeftChild, count - 1, raw.left));
     TT_TRY_VOID(read_list(entries, kRightChild, count - 1, raw.right));
+    if (categorical != 0) TT_TRY_VOID(read_sets(entries, static_cast<std::size_t>(categorical), raw));
     return raw;
+  }
+
+  Result<void> read_sets(const std::array<Entry, kKeys>& entries, std::size_t count, RawTree& raw) {
+    constexpr std::size_t kWordsMax = kCategoriesMax / 32;
+    TT_TRY_VOID(read_list(entries, kCatBoundaries, count + 1, raw.boundaries));
+    for (std::size_t i = 0; i <= count; ++i) {
+      const std::uint32_t least = i == 0 ? 0 : raw.boundaries[i - 1];
+      if (raw.boundaries[i] >= least && raw.boundaries[i] - least <= (i == 0 ? 0 : kWordsMax)) continue;
+      return refuse_at(entries[kCatBoundaries].line, fmt::format("cat_boundaries[{}]", i),
+                       i == 0 ? "0" : fmt::format("{} to {}", least, least + kWordsMax),
+                       std::to_string(raw.boundaries[i]), ErrorCode::model_invalid_tree);
+    }
+    return read_list(entries, kCatThreshold, raw.boundaries.back(), raw.words);
   }
 
   template <class Number>
@@ -275,8 +292,10 @@ class LightgbmReader {
       }
       TT_TRY(const DecisionTrees::Node node, checked_node(raw, at));
       trees_.nodes.push_back(node);
-      stack.push_back({raw.right[at], visit.depth + 1, index, true});
-      stack.push_back({raw.left[at], visit.depth + 1, index, false});
+      // What is in a set goes to the left here; its lane is 1, which goes to the right in our nodes.
+      const bool swapped = (raw.decision[at] & kCategorical) != 0;
+      stack.push_back({swapped ? raw.left[at] : raw.right[at], visit.depth + 1, index, true});
+      stack.push_back({swapped ? raw.right[at] : raw.left[at], visit.depth + 1, index, false});
     }
     trees_.roots.push_back(root);
     return {};
@@ -295,10 +314,7 @@ class LightgbmReader {
       return refuse_at(tree_line_, fmt::format("decision_type[{}]", at), "0 to 11", std::to_string(decision),
                        ErrorCode::model_invalid_tree);
     }
-    if ((decision & kCategorical) != 0) {
-      return refuse_at(tree_line_, fmt::format("decision_type[{}]", at), "numeric splits", "a categorical one",
-                       ErrorCode::model_unsupported);
-    }
+    if ((decision & kCategorical) != 0) return categorical_node(raw, at);
     if (!std::isfinite(threshold)) {
       return refuse_at(tree_line_, fmt::format("threshold[{}]", at), "a finite number", fmt::format("{}", threshold),
                        ErrorCode::model_invalid_tree);
@@ -310,6 +326,31 @@ class LightgbmReader {
     node.default_left = missing == Missing::none ? 0.0 <= threshold : (decision & kDefaultLeft) != 0;
     kinds_.resize(trees_.feature_count);
     (missing == Missing::zero ? kinds_[node.feature].zero : kinds_[node.feature].other) = true;
+    return node;
+  }
+
+  // Whatever its missing type: NaN and what lies below 0 are in no set, and go right.
+  Result<DecisionTrees::Node> categorical_node(const RawTree& raw, std::size_t at) {
+    const double number = raw.threshold[at];
+    const std::size_t sets = raw.boundaries.empty() ? 0 : raw.boundaries.size() - 1;
+    if (!(number >= 0 && number < static_cast<double>(sets)) || number != std::floor(number)) {
+      return refuse_at(tree_line_, fmt::format("threshold[{}]", at), fmt::format("a set of num_cat ({})", sets),
+                       fmt::format("{}", number), ErrorCode::model_invalid_tree);
+    }
+    const auto set = static_cast<std::size_t>(number);
+    const auto word = [&](std::size_t boundary) {
+      return raw.words.begin() + static_cast<std::ptrdiff_t>(raw.boundaries[boundary]);
+    };
+    const auto lane = sets_.add({.feature = static_cast<std::uint32_t>(raw.feature[at]),
+                                 .cuts_first = true,
+                                 .words = {word(set), word(set + 1)}});
+    if (!lane) {
+      return refuse_at(tree_line_, "cat_threshold", fmt::format("at most {} different sets", kCategorySetsMax), "more",
+                       ErrorCode::model_unsupported);
+    }
+    DecisionTrees::Node node{.value = kSetThreshold};
+    node.feature = trees_.feature_count + *lane;
+    node.default_left = true;  // the children are swapped
     return node;
   }
 
@@ -380,6 +421,7 @@ class LightgbmReader {
     bool other = false;
   };
   std::vector<Kinds> kinds_;  // by feature
+  CategorySets sets_;
   DecisionTrees trees_;
 };
 

@@ -7,15 +7,14 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <new>
 #include <optional>
 #include <span>
-#include <vector>
 
 #include "core/isa/isa.hpp"
+#include "ml/models/aligned_array.hpp"
 #include "ml/models/decision_trees.hpp"
 #include "ml/models/mask_kernel.hpp"
+#include "ml/models/rank_lanes.hpp"
 
 namespace thintail {
 
@@ -37,44 +36,13 @@ class MaskForest {
   }
 
  private:
-  // Arrays of the kernels: aligned to their registers, in place for as long as the forest lives.
-  template <class T>
-  class Aligned {
-   public:
-    Aligned() = default;
-    Aligned(std::size_t count, T fill)
-        : data_(static_cast<T*>(::operator new(count * sizeof(T) + kAlign, std::align_val_t{kAlign}))) {
-      std::uninitialized_fill_n(data_.get(), count, fill);
-    }
-    T& operator[](std::size_t at) noexcept { return data_.get()[at]; }
-    const T* data() const noexcept { return data_.get(); }
-
-   private:
-    static constexpr std::size_t kAlign = 64;
-    struct Free {
-      void operator()(T* data) const noexcept { ::operator delete(data, std::align_val_t{kAlign}); }
-    };
-    std::unique_ptr<T, Free> data_;
-  };
-  struct Lane {
-    std::uint32_t feature;
-    std::vector<float> cuts;
-  };
-  struct Plan {
-    std::vector<Lane> lanes;
-    std::vector<std::uint32_t> first_lane;  // by feature
-  };
-
-  static Plan plan_lanes(const DecisionTrees& trees, std::span<const std::uint32_t> roots);
-  MaskForest(const DecisionTrees& trees, std::span<const std::uint32_t> roots, const Plan& plan);
-  void lay_out_cuts(const Plan& plan);
-  void lay_out_tree(const DecisionTrees& trees, const Plan& plan, std::size_t tree, std::uint32_t root);
+  MaskForest(const DecisionTrees& trees, std::span<const std::uint32_t> roots, RankLanes lanes);
+  void lay_out_tree(const DecisionTrees& trees, std::size_t tree, std::uint32_t root);
 
   MaskTrees view_ = {};
-  Aligned<float> pivots_, blocks_;
-  Aligned<std::uint32_t> pivot_counts_, first_cut_, feature_of_;
-  Aligned<unsigned char> records_;
-  Aligned<Sum> leaves_;
+  RankLanes lanes_;
+  AlignedArray<unsigned char> records_;
+  AlignedArray<Sum> leaves_;
 };
 
 extern template class MaskForest<float>;

@@ -9,13 +9,13 @@ struct Row {
   unsigned char ranks[2][kMaskLanes * kMaskTilesMax];  // by default direction: left, right
 };
 
-void rank_row(const MaskTrees& trees, const float* features, Row& row) noexcept {
-  for (std::uint32_t lane = 0; lane < trees.lanes; ++lane) {
-    const float x = features[trees.feature_of != nullptr ? trees.feature_of[lane] : lane];
-    const float* pivots = trees.pivots + lane / kLanesAtOnce * kLanesAtOnce * kCutsOfBlock + lane % kLanesAtOnce;
+void rank_row(const RankTables& ranks, const float* features, Row& row) noexcept {
+  for (std::uint32_t lane = 0; lane < ranks.lanes; ++lane) {
+    const float x = features[ranks.feature_of != nullptr ? ranks.feature_of[lane] : lane];
+    const float* pivots = ranks.pivots + lane / kLanesAtOnce * kLanesAtOnce * kCutsOfBlock + lane % kLanesAtOnce;
     unsigned block = 0;
     for (std::uint32_t i = 0; i < kCutsOfBlock; ++i) block += pivots[i * kLanesAtOnce] <= x ? 1U : 0U;
-    const float* cuts = trees.blocks + trees.first_cut[lane] + block * kCutsOfBlock;
+    const float* cuts = ranks.blocks + ranks.first_cut[lane] + block * kCutsOfBlock;
     unsigned rank = block * (kCutsOfBlock + 1);
     for (std::uint32_t i = 0; i < kCutsOfBlock; ++i) rank += cuts[i] <= x ? 1U : 0U;
     row.ranks[0][lane] = static_cast<unsigned char>(rank);
@@ -27,7 +27,7 @@ bool goes_right(const MaskTrees& trees, const Row& row, std::uint32_t tree, std:
   const std::uint32_t word = node / kMaskLanes;
   const std::uint32_t bit = node % kMaskLanes;
   bool right = false;
-  for (std::uint32_t tile = 0; tile < trees.tiles; ++tile) {
+  for (std::uint32_t tile = 0; tile < trees.ranks.tiles; ++tile) {
     const unsigned char* record =
         trees.records + (std::size_t{tile * trees.words + word} * trees.trees + tree) * kRecordBytes;
     const unsigned lane = tile * kMaskLanes + record[bit] % kMaskLanes;
@@ -39,7 +39,7 @@ bool goes_right(const MaskTrees& trees, const Row& row, std::uint32_t tree, std:
 template <class Sum>
 Sum mask_sum(const MaskTrees& trees, const float* features, Sum sum) noexcept {
   Row row = {};
-  rank_row(trees, features, row);
+  rank_row(trees.ranks, features, row);
   const Sum* leaves = static_cast<const Sum*>(trees.leaves);
   for (std::uint32_t tree = 0; tree < trees.trees; ++tree) {
     std::uint32_t node = 1;
@@ -51,7 +51,42 @@ Sum mask_sum(const MaskTrees& trees, const float* features, Sum sum) noexcept {
   return sum;
 }
 
+// One piece: the heap number that a row leaves it by, from kPieceExits on.
+std::uint32_t leave_piece(const unsigned char* piece, const Row& row) noexcept {
+  std::uint32_t node = 1;
+  for (std::uint32_t level = 0; level < kPieceDepth; ++level) {
+    const unsigned rank = row.ranks[piece[node] / kMaskLanes][piece[node] % kMaskLanes];
+    node = 2 * node + (rank > piece[kPieceExits + node] ? 1U : 0U);
+  }
+  return node;
+}
+
+template <class Sum>
+Sum piece_sum(const PieceTrees& trees, const float* features, Sum sum) noexcept {
+  Row row = {};
+  rank_row(trees.ranks, features, row);
+  const Sum* leaves = static_cast<const Sum*>(trees.leaves);
+  for (std::uint32_t tree = 0; tree < trees.trees; ++tree) {
+    std::uint32_t to = 0;  // as an exit says it
+    while (to < kLeafExit) {
+      const unsigned char* piece =
+          trees.pieces + (static_cast<std::size_t>(trees.first_piece[tree]) + to) * kPieceBytes;
+      const unsigned char* exit = piece + 2 * leave_piece(piece, row);  // exits follow 32 bytes of nodes
+      to = static_cast<std::uint32_t>(exit[0] | exit[1] << 8);
+    }
+    sum += leaves[trees.first_leaf[tree] + (to - kLeafExit)];
+  }
+  return sum;
+}
+
 }  // namespace
+
+float piece_sum_scalar(const PieceTrees& trees, const float* features, float sum) noexcept {
+  return piece_sum(trees, features, sum);
+}
+double piece_sum_scalar(const PieceTrees& trees, const float* features, double sum) noexcept {
+  return piece_sum(trees, features, sum);
+}
 
 float mask_sum_scalar(const MaskTrees& trees, const float* features, float sum) noexcept {
   return mask_sum(trees, features, sum);

@@ -10,6 +10,7 @@
 
 #include "ml/models/decision_trees.hpp"
 #include "ml/models/mask_forest.hpp"
+#include "ml/models/piece_forest.hpp"
 #include "ml/models/tree_kernel.hpp"
 
 namespace thintail {
@@ -28,15 +29,18 @@ class Output {
       : start_(static_cast<Sum>(trees.base_margins[group])) {
     const std::vector<std::uint32_t> roots = trees.roots_of(group);
     if (masks_win(isa)) masks_ = MaskForest<Sum>::create(trees, roots);
-    if (!masks_) walks_.emplace(trees, roots);
+    if (masks_win(isa) && !masks_) pieces_ = PieceForest<Sum>::create(trees, roots);
+    if (!masks_ && !pieces_) walks_.emplace(trees, roots);
   }
 
-  TT_HOT Sum margin(const float* features) const noexcept {
-    return masks_ ? masks_->sum(Isa::avx512, features, start_) : walks_->sum(features, start_);
+  TT_HOT Sum margin(const float* row) const noexcept {
+    if (masks_) return masks_->sum(Isa::avx512, row, start_);
+    return pieces_ ? pieces_->sum(Isa::avx512, row, start_) : walks_->sum(row, start_);
   }
 
  private:
   std::optional<MaskForest<Sum>> masks_;
+  std::optional<PieceForest<Sum>> pieces_;
   std::optional<TreeKernel<Sum>> walks_;
   Sum start_;
 };
@@ -46,6 +50,7 @@ class Output {
 struct TreeEnsemble::Impl {
   Impl(const DecisionTrees& trees, const Sha256Digest& digest, Isa isa)
       : zero_is_missing(trees.zero_is_missing),
+        category_sets(trees.category_sets),
         averaged_over(trees.averaged_over),
         feature_count(trees.feature_count),
         tree_count(static_cast<std::uint32_t>(trees.roots.size())),
@@ -64,10 +69,12 @@ struct TreeEnsemble::Impl {
   // `use(row)` on the row that the trees are to see.
   template <class Use>
   TT_ALWAYS_INLINE auto with_row(const float* features, Use&& use) const noexcept {
-    if (zero_is_missing.empty()) [[likely]]
+    if (zero_is_missing.empty() && category_sets.empty()) [[likely]]
       return use(features);
-    std::array<float, kModelFeaturesMax> row;  // NOLINT: only what is used is written
+    std::array<float, kModelRowMax> row;  // NOLINT: only what is used is written
     std::copy_n(features, feature_count, row.data());
+    float* lane = row.data() + feature_count;
+    for (const CategorySet& set : category_sets) *lane++ = set.lane(features[set.feature]);
     for (const std::uint32_t feature : zero_is_missing) {
       const float value = row[feature];
       const bool is_zero = value >= -DecisionTrees::kZeroMax && value <= DecisionTrees::kZeroMax;
@@ -80,6 +87,7 @@ struct TreeEnsemble::Impl {
   std::vector<Output<float>> in_float32;
   std::vector<Output<double>> in_float64;
   std::vector<std::uint32_t> zero_is_missing;
+  std::vector<CategorySet> category_sets;
   std::uint32_t averaged_over;
   std::uint32_t feature_count;
   std::uint32_t tree_count;

@@ -59,27 +59,4 @@ class TreeEnsemble {
   std::unique_ptr<Impl> impl_;
 };
 
-// What a model file means: kept beside it as MODEL.features.toml until packs exist.
-struct ModelSidecar {
-  std::string feature_set;  // "core-32"
-  Sha256Digest feature_hash{};  // FeatureSet::hash() at training
-  Sha256Digest model_hash{};  // SHA-256 of the model file
-  std::string label;  // "mid_return_bp": forward return of the mid in basis points
-  std::int64_t horizon_ns = 0;
-  std::string trained_on;  // in words: files or simulator, span, rows
-};
-
-// Reads MODEL.json and its sidecar; refuses a model whose hash or feature count contradicts it.
-struct LoadedModel {
-  TreeEnsemble trees;
-  ModelSidecar sidecar;
-  std::string path;
-  const FeatureSet* features = nullptr;  // that it was trained on
-};
-// `features`: the set in force, which the model must have been trained on; null: the built-in one that it names.
-Result<LoadedModel> load_model(const std::string& path, const FeatureSet* features = nullptr);
-// MODEL.features.toml of MODEL.json; refuses a path that does not end in .json.
-Result<std::string> sidecar_path(const std::string& model_path);
-Result<void> write_sidecar(const std::string& model_path, const ModelSidecar& sidecar);
-
 }  // namespace thintail

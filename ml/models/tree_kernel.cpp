@@ -18,7 +18,7 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 template <class Sum>
 TreeKernel<Sum>::TreeKernel(const DecisionTrees& trees, std::span<const std::uint32_t> roots)
-    : walk_(&walk_linked), feature_count_(trees.feature_count) {
+    : walk_(&walk_linked), row_width_(trees.row_width()) {
   if (trees.depth_max <= kCompleteDepthMax) {
     walk_ = complete_walk(trees.depth_max);
     lay_out_complete(trees, roots);
@@ -29,10 +29,10 @@ TreeKernel<Sum>::TreeKernel(const DecisionTrees& trees, std::span<const std::uin
 
 template <class Sum>
 Sum TreeKernel<Sum>::sum(const float* features, Sum start) const noexcept {
-  alignas(kCacheLineBytes) std::array<float, 2 * kModelFeaturesMax> row;  // NOLINT: only what is used is written
+  alignas(kCacheLineBytes) std::array<float, 2 * kModelRowMax> row;  // NOLINT: only what is used is written
   float* below = row.data();
-  float* above = below + feature_count_;
-  for (std::uint32_t i = 0; i < feature_count_; ++i) {
+  float* above = below + row_width_;
+  for (std::uint32_t i = 0; i < row_width_; ++i) {
     const float value = features[i];
     const bool missing = value != value;
     below[i] = missing ? -kInfinity : value;

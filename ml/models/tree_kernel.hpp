@@ -26,7 +26,7 @@ class TreeKernel {
 
   TreeKernel(const DecisionTrees& trees, std::span<const std::uint32_t> roots);
 
-  // `features`: trees.feature_count floats, NaN = missing. `start` and after it their leaves.
+  // `features`: trees.row_width() floats, NaN = missing. `start` and after it their leaves.
   TT_HOT Sum sum(const float* features, Sum start) const noexcept;
 
  private:
@@ -53,13 +53,13 @@ class TreeKernel {
   static Walk complete_walk(std::uint32_t depth) noexcept;
 
   std::uint32_t slot_of(const DecisionTrees::Node& node) const noexcept {
-    return node.feature + (node.default_left ? 0 : feature_count_);
+    return node.feature + (node.default_left ? 0 : row_width_);
   }
   void lay_out_complete(const DecisionTrees& trees, std::span<const std::uint32_t> roots);
   void lay_out_linked(const DecisionTrees& trees, std::span<const std::uint32_t> roots);
 
   Walk walk_;
-  std::uint32_t feature_count_;
+  std::uint32_t row_width_;
   std::uint32_t wide_groups_ = 0;
   std::uint32_t narrow_groups_ = 0;
   // Groups one after the other; in a group the nodes of all its trees, level by level and tree by tree, so that the

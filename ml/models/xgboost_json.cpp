@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reader of XGBoost models saved as JSON or UBJ, 1.x to 3.x: gbtree and dart models of numeric features.
+// Reader of XGBoost models saved as JSON or UBJ, 1.x to 3.x: gbtree and dart models of numeric and categorical
+// features.
 //   path    cold
 //   source  shared/MODEL_FORMATS.md section 1: keys, the decision rule, and how base_score becomes a margin
 #include <fmt/format.h>
@@ -83,10 +84,16 @@ class XgboostReader {
     std::vector<std::int32_t> left, right, feature, split_type;
     std::vector<float> value;
     std::vector<std::uint8_t> default_left;
+    // Categorical splits: their nodes, and where each one's categories lie.
+    std::vector<std::int32_t> set_node, set_begin, set_size, category;
+    std::vector<std::int32_t> set_of;  // by node: its place in set_node; -1: none
     std::int64_t num_nodes = -1;
 
     void clear() {
-      for (auto* column : {&left, &right, &feature, &split_type}) column->clear();
+      for (auto* column :
+           {&left, &right, &feature, &split_type, &set_node, &set_begin, &set_size, &category, &set_of}) {
+        column->clear();
+      }
       value.clear();
       default_left.clear();
       num_nodes = -1;
@@ -109,10 +116,6 @@ class XgboostReader {
         });
       } else if (key == "gradient_booster") {
         read_booster();
-      } else if (key == "feature_types") {
-        json_.array([this](std::size_t) {
-          if (json_.string() == "c") unsupported("numeric features", "a categorical one");
-        });
       } else {
         json_.skip();
       }
@@ -222,9 +225,22 @@ class XgboostReader {
         });
       } else if (key == "weight_drop") {  // dart's place since about 3.3
         read_weights();
+      } else if (key == "cats") {  // since 3.1: how the categories of a data frame are renumbered
+        json_.object([this](std::string_view member) {
+          if (member == "enc") {
+            renumbers_ = false;
+            json_.array([this](std::size_t) {
+              renumbers_ = true;
+              json_.skip();
+            });
+          } else {
+            json_.skip();
+          }
+        });
       } else if (key == "trees") {
         trees_.roots.clear();
         trees_.nodes.clear();
+        sets_.clear();
         trees_.depth_max = 0;
         json_.array([this](std::size_t) { read_tree(); });
       } else {
@@ -261,7 +277,13 @@ class XgboostReader {
       } else if (key == "split_type") {
         read_column(raw_.split_type, &Cursor::int32);
       } else if (key == "categories_nodes") {
-        json_.array([this](std::size_t) { unsupported("numeric splits", "a categorical one"); });
+        read_column(raw_.set_node, &Cursor::int32);
+      } else if (key == "categories_segments") {
+        read_column(raw_.set_begin, &Cursor::int32);
+      } else if (key == "categories_sizes") {
+        read_column(raw_.set_size, &Cursor::int32);
+      } else if (key == "categories") {
+        read_column(raw_.category, &Cursor::int32);
       } else {
         json_.skip();
       }
@@ -293,6 +315,9 @@ class XgboostReader {
                      fmt::format("num_nodes {}, lengths {}, {}, {}, {}, {}", raw_.num_nodes, count, raw_.right.size(),
                                  raw_.feature.size(), raw_.value.size(), raw_.default_left.size()));
     }
+
+    find_sets(count);
+    if (json_.failed()) return;
 
     struct Visit {
       std::int32_t node;
@@ -326,6 +351,54 @@ class XgboostReader {
     trees_.roots.push_back(root);
   }
 
+  // Segments must follow one another, as the library writes them: overlapping ones could make a small file cost much.
+  void find_sets(std::size_t nodes) {
+    const std::size_t sets = raw_.set_node.size();
+    if (raw_.set_begin.size() != sets || raw_.set_size.size() != sets) {
+      return invalid("categories_nodes, _segments and _sizes of one length",
+                     fmt::format("lengths {}, {}, {}", sets, raw_.set_begin.size(), raw_.set_size.size()));
+    }
+    raw_.set_of.assign(nodes, -1);
+    std::int64_t end = 0;
+    for (std::size_t i = 0; i < sets; ++i) {
+      const std::int32_t node = raw_.set_node[i];
+      if (node < 0 || static_cast<std::size_t>(node) >= nodes || raw_.set_of[static_cast<std::size_t>(node)] >= 0) {
+        return invalid(fmt::format("each of categories_nodes once, from 0 to {}", nodes - 1), std::to_string(node));
+      }
+      if (raw_.set_begin[i] != end || raw_.set_size[i] < 0) {
+        return invalid(fmt::format("a segment of categories that begins at {}", end),
+                       fmt::format("{}, of {}", raw_.set_begin[i], raw_.set_size[i]));
+      }
+      raw_.set_of[static_cast<std::size_t>(node)] = static_cast<std::int32_t>(i);
+      end += raw_.set_size[i];
+    }
+    if (end != static_cast<std::int64_t>(raw_.category.size())) {
+      invalid(fmt::format("{} categories", end), std::to_string(raw_.category.size()));
+    }
+  }
+
+  // A split by a set: the categories listed go right, all other values left.
+  void set_categorical(std::size_t node, DecisionTrees::Node& out) {
+    if (raw_.set_of[node] < 0) {
+      return invalid("categories of every categorical split", fmt::format("none at node {}", node));
+    }
+    const auto set = static_cast<std::size_t>(raw_.set_of[node]);
+    CategorySet categories{.feature = out.feature, .words = {}};
+    for (std::int32_t i = 0; i < raw_.set_size[set]; ++i) {
+      const std::int32_t category = raw_.category[static_cast<std::size_t>(raw_.set_begin[set] + i)];
+      if (category < 0 || static_cast<std::uint32_t>(category) >= kCategoriesMax) {
+        return unsupported(fmt::format("categories from 0 to {}", kCategoriesMax - 1), std::to_string(category));
+      }
+      const auto bit = static_cast<std::uint32_t>(category);
+      if (categories.words.size() <= bit / 32) categories.words.resize(bit / 32 + 1);
+      categories.words[bit / 32] |= 1U << bit % 32;
+    }
+    const auto lane = sets_.add(std::move(categories));
+    if (!lane) return unsupported(fmt::format("at most {} different category sets", kCategorySetsMax), "more");
+    out.feature = kFirstSet + *lane;
+    out.value = kSetThreshold;
+  }
+
   DecisionTrees::Node checked_node(std::size_t node) {
     DecisionTrees::Node out{.value = raw_.value[node]};
     if (raw_.left[node] == -1) {
@@ -337,9 +410,14 @@ class XgboostReader {
     if (feature < 0 || static_cast<std::size_t>(feature) >= kModelFeaturesMax) {
       invalid(fmt::format("features from 0 to {}", kModelFeaturesMax - 1), fmt::format("{} at node {}", feature, node));
     }
-    if (!raw_.split_type.empty() && raw_.split_type[node] != 0) unsupported("numeric splits", "a categorical one");
     out.feature = static_cast<std::uint32_t>(feature);
     out.default_left = raw_.default_left[node] != 0;
+    const std::int32_t split_type = raw_.split_type.empty() ? 0 : raw_.split_type[node];
+    if (split_type != 0 && split_type != 1) {
+      unsupported("numeric and categorical splits (0 and 1)", std::to_string(split_type));
+    } else if (split_type == 1) {
+      set_categorical(node, out);
+    }
     // Evaluation puts -Infinity in place of a NaN that goes left: it must lie below the threshold.
     if (std::isnan(out.value) || (out.default_left && out.value == -std::numeric_limits<double>::infinity())) {
       invalid("thresholds that are numbers, above -Infinity where NaN goes left",
@@ -378,19 +456,30 @@ class XgboostReader {
                     fmt::format("{} trees, {} in tree_info", trees_.roots.size(), trees_.groups.size()),
                     ErrorCode::model_invalid_tree);
     }
+    trees_.category_sets = sets_.in_order();
+    if (renumbers_ && !trees_.category_sets.empty()) {
+      return refuse("learner.gradient_booster.model.cats.enc", "categories that are their own numbers",
+                    "those of a data frame, which the library renumbers");
+    }
     for (std::size_t tree = 0; tree < trees_.roots.size(); ++tree) TT_TRY_VOID(check_features(tree));
     TT_TRY_VOID(set_base_margins(objective->second, has_classes ? num_class_ : 1));
     return apply_weights();
   }
 
-  // Trees may come before num_feature in the file, so their features are judged at the end.
-  Result<void> check_features(std::size_t tree) const {
+  // Trees may come before num_feature in the file, so their features are judged, and their sets' lanes numbered, at the
+  // end.
+  Result<void> check_features(std::size_t tree) {
     const std::size_t end = tree + 1 < trees_.roots.size() ? trees_.roots[tree + 1] : trees_.nodes.size();
-    for (std::size_t node = trees_.roots[tree]; node < end; ++node) {
-      if (trees_.nodes[node].feature < trees_.feature_count) continue;
-      return refuse(fmt::format("learner.gradient_booster.model.trees[{}].split_indices", tree),
-                    fmt::format("features below num_feature ({})", trees_.feature_count),
-                    std::to_string(trees_.nodes[node].feature), ErrorCode::model_invalid_tree);
+    for (std::size_t at = trees_.roots[tree]; at < end; ++at) {
+      DecisionTrees::Node& node = trees_.nodes[at];
+      const bool asks_set = node.feature >= kFirstSet;
+      const std::uint32_t feature = asks_set ? trees_.category_sets[node.feature - kFirstSet].feature : node.feature;
+      if (feature >= trees_.feature_count) {
+        return refuse(fmt::format("learner.gradient_booster.model.trees[{}].split_indices", tree),
+                      fmt::format("features below num_feature ({})", trees_.feature_count), std::to_string(feature),
+                      ErrorCode::model_invalid_tree);
+      }
+      if (asks_set) node.feature = trees_.feature_count + (node.feature - kFirstSet);
     }
     return {};
   }
@@ -494,6 +583,9 @@ class XgboostReader {
   std::vector<float> base_scores_;
   std::size_t num_class_ = 0;
   std::int64_t num_trees_ = -1;
+  static constexpr std::uint32_t kFirstSet = kModelFeaturesMax;  // of the sets' lanes, until all features are known
+  CategorySets sets_;
+  bool renumbers_ = false;
   std::vector<float> weights_;  // dart's, by tree
   bool has_weights_ = false;
 };

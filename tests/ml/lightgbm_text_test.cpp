@@ -189,12 +189,12 @@ TEST(LightgbmText, refuses_what_it_cannot_evaluate_exactly_and_says_where) {
   refused(with(good, "num_leaves=3", "num_leaves=4"), kSyntax, "leaf_value", "3");
   refused(with(good, "num_leaves=3", "num_leaves=2"), kSyntax, "leaf_value", "more");
   refused(with(good, "num_leaves=3", "num_leaves=-3"), kUnsupported, "num_leaves", "-3");
-  refused(with(good, "num_cat=0", "num_cat=1"), kUnsupported, "num_cat", "1");
+  refused(with(good, "num_cat=0", "num_cat=1"), kSyntax, "cat_boundaries", "none");
   refused(with(good, "is_linear=0", "is_linear=1"), kUnsupported, "is_linear", "1");
   refused(with(good, "leaf_weight", "leaf_value"), kSyntax, "leaf_value", "again");
   refused(Text{.feature = "split_feature=0 3"}.str(), kInvalid, "split_feature[1]", "3");
   refused(Text{.feature = "split_feature=0 -1"}.str(), kInvalid, "split_feature[1]", "-1");
-  refused(Text{.decision = "decision_type=2 9"}.str(), kUnsupported, "decision_type[1]", "categorical");
+  refused(Text{.decision = "decision_type=2 9"}.str(), kInvalid, "threshold[1]", "-1.25");  // the number of a set
   refused(Text{.decision = "decision_type=2 12"}.str(), kInvalid, "decision_type[1]", "12");
   refused(Text{.feature = "split_feature=0 0", .decision = "decision_type=2 6"}.str(), kUnsupported, "decision_type",
           "feature 0");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// MaskForest on every instruction set and TreeKernel against a plain walk of DecisionTrees that asks for NaN by name, bit
-// for bit; and that the control notices each way in which a kernel could be wrong.
+// MaskForest and PieceForest on every instruction set and TreeKernel against a plain walk of DecisionTrees that asks for
+// NaN by name, bit for bit; and that the control notices each way in which a kernel could be wrong.
 #include "ml/models/mask_forest.hpp"
 
 #include <gtest/gtest.h>
@@ -13,6 +13,7 @@
 #include <random>
 #include <string>
 
+#include "ml/models/piece_forest.hpp"
 #include "ml/models/tree_kernel.hpp"
 #include "tests/support/data.hpp"
 
@@ -64,6 +65,42 @@ DecisionTrees make_trees(const Shape& shape) {
   for (std::uint32_t tree = 0; tree < shape.trees; ++tree) {
     out.roots.push_back(grow(grow, 0));
     out.groups.push_back(0);
+  }
+  return out;
+}
+
+// Trees whose leaves are split one by one, a late one more often than an early one: some branches go far deeper than others.
+DecisionTrees make_uneven(std::uint32_t count, std::uint32_t leaves, std::uint64_t seed, std::uint32_t features = 8) {
+  std::mt19937_64 random(seed);
+  DecisionTrees out;
+  out.base_margins = {0.3F};
+  out.feature_count = features;
+  struct Open {
+    std::uint32_t node;
+    std::uint32_t depth;
+  };
+  const auto leaf = [&] {
+    out.nodes.push_back({.value = static_cast<float>(static_cast<int>(random() % 2001) - 1000) * 1.1e-3F});
+    return static_cast<std::uint32_t>(out.nodes.size()) - 1;
+  };
+  for (std::uint32_t tree = 0; tree < count; ++tree) {
+    std::vector<Open> open = {{leaf(), 0}};
+    out.roots.push_back(open.front().node);
+    out.groups.push_back(0);
+    while (open.size() < leaves) {
+      const std::size_t from = random() % open.size();
+      const std::size_t at = from + random() % (open.size() - from);
+      const Open split = open[at];
+      DecisionTrees::Node node{.value = any_cut(random, 40)};
+      node.feature = static_cast<std::uint32_t>(random() % features);
+      node.default_left = random() % 2 == 0;
+      node.left = leaf();
+      node.right = leaf();
+      out.nodes[split.node] = node;
+      open[at] = {node.left, split.depth + 1};
+      open.push_back({node.right, split.depth + 1});
+      out.depth_max = std::max(out.depth_max, split.depth + 1);
+    }
   }
   return out;
 }
@@ -120,6 +157,7 @@ auto bits(Sum value) {
 template <class Sum>
 int differences(const DecisionTrees& trees, int rows, Mutant mutant = Mutant::none) {
   const auto forest = MaskForest<Sum>::create(trees, trees.roots);
+  const auto pieces = PieceForest<Sum>::create(trees, trees.roots);
   const TreeKernel<Sum> walks(trees, trees.roots);
   std::mt19937_64 random(77);
   int differing = 0;
@@ -131,8 +169,9 @@ int differences(const DecisionTrees& trees, int rows, Mutant mutant = Mutant::no
     const auto expected = bits(plain_sum<Sum>(trees, row, Sum{0.3F}, mutant));
     bool differs = bits(walks.sum(row.data(), Sum{0.3F})) != expected;
     for (const Isa isa : kIsas) {
-      if (!forest || !MaskForest<Sum>::kernel_available(isa)) continue;
-      differs |= bits(forest->sum(isa, row.data(), Sum{0.3F})) != expected;
+      if (!MaskForest<Sum>::kernel_available(isa)) continue;
+      differs |= forest && bits(forest->sum(isa, row.data(), Sum{0.3F})) != expected;
+      differs |= pieces && bits(pieces->sum(isa, row.data(), Sum{0.3F})) != expected;
     }
     differing += differs ? 1 : 0;
   }
@@ -140,6 +179,7 @@ int differences(const DecisionTrees& trees, int rows, Mutant mutant = Mutant::no
 }
 
 bool fits(const DecisionTrees& trees) { return MaskForest<float>::create(trees, trees.roots).has_value(); }
+bool fits_pieces(const DecisionTrees& trees) { return PieceForest<float>::create(trees, trees.roots).has_value(); }
 
 TEST(TreeMasks, equal_a_plain_walk_at_every_depth_that_they_take) {
   for (std::uint32_t depth = 0; depth <= kMaskDepthMax; ++depth) {
@@ -206,13 +246,69 @@ TEST(TreeMasks, leave_deeper_trees_to_the_walk) {
   EXPECT_EQ(differences<double>(trees, 500), 0);
 }
 
+TEST(TreeMasks, pieces_equal_a_plain_walk_of_uneven_trees_of_every_size) {
+  std::uint32_t deepest = 0;
+  for (const std::uint32_t leaves : {1U, 2U, 3U, 8U, 15U, 16U, 17U, 31U, 64U, 255U, 1'000U}) {
+    const DecisionTrees trees = make_uneven(19, leaves, leaves);
+    EXPECT_TRUE(fits_pieces(trees));
+    EXPECT_EQ(differences<float>(trees, 1'000), 0) << leaves << " leaves";
+    EXPECT_EQ(differences<double>(trees, 300), 0) << leaves << " leaves";
+    deepest = std::max(deepest, trees.depth_max);
+  }
+  EXPECT_GT(deepest, 4 * kPieceDepth);
+  for (std::uint32_t count = 0; count <= 34; ++count) {
+    EXPECT_EQ(differences<float>(make_uneven(count, 40, count), 100), 0) << count << " trees";
+  }
+}
+
+TEST(TreeMasks, pieces_equal_a_plain_walk_on_random_models_and_rows) {
+  std::mt19937_64 random(6);
+  for (int i = 0; i < (test::is_long_run() ? 1'000 : 60); ++i) {
+    const auto count = 1 + static_cast<std::uint32_t>(random() % 60);
+    const auto leaves = 1 + static_cast<std::uint32_t>(random() % 300);
+    const auto features = 1 + static_cast<std::uint32_t>(random() % 60);
+    const std::uint64_t seed = random();
+    EXPECT_EQ(differences<double>(make_uneven(count, leaves, seed, features), 300), 0) << "seed " << seed;
+  }
+}
+
+// A chain of nodes, each piece of it four levels long.
+TEST(TreeMasks, pieces_take_a_tree_that_is_one_long_branch) {
+  DecisionTrees trees = make_uneven(1, 2, 1, 1);
+  trees.nodes.clear();
+  constexpr std::uint32_t kLevels = 200;
+  for (std::uint32_t level = 0; level < kLevels; ++level) {
+    const std::uint32_t at = 2 * level;
+    DecisionTrees::Node node{.value = static_cast<float>(level)};
+    node.left = at + 1;
+    node.right = at + 2;
+    trees.nodes.push_back(node);
+    trees.nodes.push_back({.value = 100.0F + static_cast<float>(level)});
+  }
+  trees.nodes.push_back({.value = -1.0F});
+  trees.depth_max = kLevels;
+  EXPECT_TRUE(fits_pieces(trees));
+  EXPECT_EQ(differences<float>(trees, 2'000), 0);
+}
+
+TEST(TreeMasks, pieces_leave_what_they_cannot_hold_to_the_walk) {
+  EXPECT_TRUE(fits_pieces(make_uneven(10, 200, 1, 64)));
+  EXPECT_FALSE(fits_pieces(make_uneven(40, 200, 1, 65)));  // lanes
+  EXPECT_TRUE(fits_pieces(make_uneven(kPieceTreesMax, 2, 1)));
+  EXPECT_FALSE(fits_pieces(make_uneven(kPieceTreesMax + 1, 2, 1)));
+  EXPECT_TRUE(fits_pieces(make_uneven(1, kLeafExit, 1)));
+  EXPECT_FALSE(fits_pieces(make_uneven(1, kLeafExit + 1, 1)));
+}
+
 TEST(TreeMasks, a_sum_of_negative_zeros_stays_negative_zero) {
   DecisionTrees trees = make_trees({.trees = 3, .depth = 0});
   for (DecisionTrees::Node& node : trees.nodes) node.value = -0.0F;
   const auto forest = MaskForest<float>::create(trees, trees.roots);
+  const auto pieces = PieceForest<float>::create(trees, trees.roots);
   const std::vector<float> row(trees.feature_count, 1.0F);
   for (const Isa isa : kIsas) {
     if (!MaskForest<float>::kernel_available(isa)) continue;
+    EXPECT_TRUE(std::signbit(pieces->sum(isa, row.data(), -0.0F)));
     EXPECT_TRUE(std::signbit(forest->sum(isa, row.data(), -0.0F)));
   }
 }
@@ -224,6 +320,10 @@ TEST(TreeMasks, the_control_notices_mutant_kernels) {
     for (const Mutant mutant : {Mutant::less_or_equal, Mutant::default_flipped, Mutant::reversed}) {
       EXPECT_GT(differences<float>(trees, 500, mutant), 0) << static_cast<int>(mutant);
     }
+  }
+  const DecisionTrees uneven = make_uneven(40, 100, 3);
+  for (const Mutant mutant : {Mutant::less_or_equal, Mutant::default_flipped, Mutant::reversed}) {
+    EXPECT_GT(differences<float>(uneven, 500, mutant), 0) << static_cast<int>(mutant);
   }
 }
 

@@ -13,6 +13,7 @@
 #include "ml/models/tree_kernel.hpp"
 #include "tests/support/data.hpp"
 #include "tests/support/xgboost_model.hpp"
+#include "tests/support/xgboost_ubj.hpp"
 
 namespace thintail {
 namespace {
@@ -21,67 +22,7 @@ using test::Json;
 using test::make_model;
 using test::make_row;
 using test::trees_of;
-
-void put(std::string& out, std::uint64_t value, int bytes) {
-  for (int i = bytes - 1; i >= 0; --i) out += static_cast<char>(value >> (8 * i) & 0xff);
-}
-void put_text(std::string& out, std::string_view text) {
-  out += 'L';
-  put(out, text.size(), 8);
-  out += text;
-}
-
-// As XGBoost writes it: tree columns packed in one type, everything else with a marker a value.
-void encode(std::string& out, const Json& json, std::string_view key = {}) {
-  const auto packed = [&](char type, int bytes, auto&& bits_of) {
-    out += "[$";
-    out += type;
-    out += "#L";
-    put(out, json.size(), 8);
-    for (const Json& one : json) put(out, bits_of(one), bytes);
-  };
-  if (json.is_object()) {
-    out += '{';
-    for (const auto& [name, value] : json.items()) {
-      put_text(out, name);
-      encode(out, value, name);
-    }
-    out += '}';
-  } else if (json.is_array() && key == "split_conditions") {
-    packed('d', 4, [](const Json& one) { return std::bit_cast<std::uint32_t>(one.get<float>()); });
-  } else if (json.is_array() && (key == "default_left" || key == "split_type")) {
-    packed('U', 1, [](const Json& one) { return one.get<unsigned>(); });
-  } else if (json.is_array() && (key == "left_children" || key == "right_children")) {
-    packed('l', 4, [](const Json& one) { return static_cast<std::uint32_t>(one.get<int>()); });
-  } else if (json.is_array() && key == "split_indices") {
-    packed('L', 8, [](const Json& one) { return static_cast<std::uint64_t>(one.get<std::int64_t>()); });
-  } else if (json.is_array() && key == "trees") {
-    out += "[#L";
-    put(out, json.size(), 8);
-    for (const Json& one : json) encode(out, one);
-  } else if (json.is_array()) {
-    out += '[';
-    for (const Json& one : json) encode(out, one);
-    out += ']';
-  } else if (json.is_string()) {
-    out += 'S';
-    put_text(out, json.get<std::string>());
-  } else if (json.is_number_float()) {
-    out += 'd';
-    put(out, std::bit_cast<std::uint32_t>(json.get<float>()), 4);
-  } else if (json.is_boolean()) {
-    out += json.get<bool>() ? 'T' : 'F';
-  } else {
-    out += 'l';
-    put(out, static_cast<std::uint32_t>(json.get<int>()), 4);
-  }
-}
-
-std::string ubj(const Json& model) {
-  std::string out;
-  encode(out, model);
-  return out;
-}
+using test::ubj;
 
 Result<DecisionTrees> read(std::string_view bytes) { return read_xgboost_ubj(bytes, "model.ubj"); }
 
@@ -234,7 +175,7 @@ TEST(XgboostUbj, a_cut_at_any_byte_is_refused) {
 
 TEST(XgboostUbj, deep_nesting_is_refused) {
   std::string bytes = "{";
-  put_text(bytes, "unknown");
+  test::put_ubj_text(bytes, "unknown");
   bytes.append(1'000'000, '[');
   const auto trees = read(bytes);
   ASSERT_FALSE(trees);

@@ -51,6 +51,21 @@ Result<void> Matrix::set_labels(std::span<const float> labels) {
   return {};
 }
 
+Result<void> Matrix::set_queries(std::span<const std::uint32_t> rows) {
+  if (XGDMatrixSetUIntInfo(handle_.get(), "group", rows.data(), rows.size()) != 0) {
+    return library_error("handing queries to XGBoost");
+  }
+  return {};
+}
+
+Result<void> Matrix::set_feature_types(std::span<const char* const> types) {
+  std::vector<const char*> copied_types(types.begin(), types.end());
+  if (XGDMatrixSetStrFeatureInfo(handle_.get(), "feature_type", copied_types.data(), copied_types.size()) != 0) {
+    return library_error("handing feature types to XGBoost");
+  }
+  return {};
+}
+
 Result<Booster> Booster::create(const Matrix& train, const Parameters& parameters) {
   BoosterHandle handle = nullptr;
   const DMatrixHandle caches[] = {train.handle_.get()};
@@ -62,11 +77,11 @@ Result<Booster> Booster::create(const Matrix& train, const Parameters& parameter
   return booster;
 }
 
-Result<Booster> Booster::from_json(std::string_view json) {
+Result<Booster> Booster::from_bytes(std::string_view bytes) {
   BoosterHandle handle = nullptr;
   if (XGBoosterCreate(nullptr, 0, &handle) != 0) return library_error("making a booster");
   Booster booster(handle);
-  if (XGBoosterLoadModelFromBuffer(handle, json.data(), json.size()) != 0) {
+  if (XGBoosterLoadModelFromBuffer(handle, bytes.data(), bytes.size()) != 0) {
     return library_error("loading a model into XGBoost");
   }
   return booster;
@@ -77,10 +92,13 @@ Result<void> Booster::update(int round, const Matrix& train) {
   return {};
 }
 
-Result<std::string> Booster::json() const {
+Result<std::string> Booster::json() const { return saved(R"({"format":"json"})"); }
+Result<std::string> Booster::ubj() const { return saved(R"({"format":"ubj"})"); }
+
+Result<std::string> Booster::saved(const char* config) const {
   bst_ulong size_bytes = 0;
   const char* bytes = nullptr;
-  if (XGBoosterSaveModelToBuffer(handle_.get(), R"({"format":"json"})", &size_bytes, &bytes) != 0) {
+  if (XGBoosterSaveModelToBuffer(handle_.get(), config, &size_bytes, &bytes) != 0) {
     return library_error("saving the model");
   }
   return std::string(bytes, size_bytes);

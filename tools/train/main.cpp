@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <charconv>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
@@ -13,6 +12,8 @@
 #include <vector>
 
 #include "core/config/config.hpp"
+#include "core/time/duration_text.hpp"
+#include "tools/train/convert.hpp"
 #include "tools/train/self_check.hpp"
 #include "tools/train/trainer.hpp"
 
@@ -33,6 +34,7 @@ struct CommandLine {
   bool progress = false;
   bool self_check = false;
   std::string mutant;
+  std::string convert;
 };
 
 void add_options(CLI::App& app, CommandLine& line) {
@@ -66,14 +68,17 @@ void add_options(CLI::App& app, CommandLine& line) {
   app.add_option("--rows", line.rows_max, "Most rows to train on, sampled evenly")
       ->capture_default_str()
       ->check(CLI::Range(std::size_t{2}, std::size_t{20'000'000}));
-  app.add_option("--out", line.train.out, "Model file to write; MODEL.features.toml goes beside it")
-      ->type_name("MODEL.json");
+  app.add_option("--out", line.train.out, "Model pack to write; `thintail models inspect` says what it holds")
+      ->type_name("MODEL.ttm");
   app.add_flag("--progress", line.progress, "Lines \"progress 0.42 stage\" on standard output, for a program");
   auto* self_check = app.add_flag("--self-check", line.self_check,
                                   "Compare the evaluator with XGBoost on small models of every kind, and end");
   app.add_option("--mutant", line.mutant, "Evaluate wrongly on purpose: the self-check must then exit with 2")
       ->needs(self_check)
-      ->check(CLI::IsMember({"less-or-equal", "default-flipped"}));
+      ->check(CLI::IsMember({"less-or-equal", "default-flipped", "categories-moved"}));
+  app.add_option("--convert", line.convert, "Write an XGBoost model of the old binary form as JSON to --out, and end")
+      ->type_name("OLD.model")
+      ->excludes(self_check);
 }
 
 Error usage_error(std::string field, std::string expected, std::string found) {
@@ -82,23 +87,6 @@ Error usage_error(std::string field, std::string expected, std::string found) {
           .field = std::move(field),
           .expected = std::move(expected),
           .found = std::move(found)};
-}
-
-Result<std::int64_t> duration_ns(const std::string& text) {
-  std::int64_t count = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, fault] = std::from_chars(text.data(), end, count);
-  const std::string_view unit(stop, end);
-  const std::int64_t unit_ns = unit == "ms"  ? 1'000'000
-                               : unit == "s" ? 1'000'000'000
-                               : unit == "m" ? 60'000'000'000
-                               : unit == "h" ? 3'600'000'000'000
-                                             : 0;
-  constexpr std::int64_t kMaxNs = 7 * 24 * 3'600'000'000'000;
-  if (fault != std::errc{} || unit_ns == 0 || count <= 0 || count > kMaxNs / unit_ns) {
-    return fail(usage_error("--horizon", "a whole number and ms, s, m or h, at most 7 days", printable(text)));
-  }
-  return count * unit_ns;
 }
 
 // Flag over environment over file over default, as in `thintail`.
@@ -117,12 +105,21 @@ Result<void> apply_configuration(CommandLine& line, TickSourceOptions& source) {
 }
 
 Result<ExitCode> run_self_check(const CommandLine& line) {
-  const Mutant mutant = line.mutant == "less-or-equal"     ? Mutant::less_or_equal
-                        : line.mutant == "default-flipped" ? Mutant::default_flipped
-                                                           : Mutant::none;
+  const Mutant mutant = line.mutant == "less-or-equal"      ? Mutant::less_or_equal
+                        : line.mutant == "default-flipped"  ? Mutant::default_flipped
+                        : line.mutant == "categories-moved" ? Mutant::categories_moved
+                                                            : Mutant::none;
   TT_TRY(const SelfCheckReport report, self_check(mutant));
   fmt::print("self-check: {} models, {} rows each, every margin equal to XGBoost's bit for bit\n", report.models,
              report.rows);
+  return ExitCode::ok;
+}
+
+Result<ExitCode> run_convert(const CommandLine& line) {
+  if (line.train.out.empty()) return fail(usage_error("--out", "where to write the model as JSON", "nothing"));
+  TT_TRY(const ConvertReport report, convert_model(line.convert, line.train.out));
+  fmt::print("converted: {} trees, {} features, {} outputs; {} rows equal XGBoost's bit for bit\n", report.trees,
+             report.features, report.outputs, report.rows_checked);
   return ExitCode::ok;
 }
 
@@ -147,6 +144,7 @@ void print_report(const TrainReport& report, const std::string& out) {
 
 Result<ExitCode> run(CommandLine& line) {
   if (line.self_check) return run_self_check(line);
+  if (!line.convert.empty()) return run_convert(line);
   RowPassOptions& rows = line.train.rows;
   if (rows.source.files.empty() && !line.simulator)
     return fail(usage_error("", "--ticks FILE... or --simulator", "neither"));
@@ -157,7 +155,7 @@ Result<ExitCode> run(CommandLine& line) {
   }
   TT_TRY(rows.set, FeatureSet::find(line.set));
   TT_TRY(rows.isa, isa_from_name(line.isa));
-  TT_TRY(rows.horizon_ns, duration_ns(line.horizon));
+  TT_TRY(rows.horizon_ns, duration_ns(line.horizon, "--horizon"));
   rows.rows_max = line.rows_max;
   Progress progress(line.progress);
   TT_TRY(const TrainReport report, train(line.train, progress));

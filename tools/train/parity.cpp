@@ -7,6 +7,7 @@
 #include <bit>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace thintail {
 
@@ -19,14 +20,19 @@ Result<void> check_equal_margins(const TreeEnsemble& trees, std::span<const floa
                  .expected = std::move(expected),
                  .found = std::move(found)});
   };
-  if (values.size() != theirs.size() * lanes) {
-    return mismatch(fmt::format("{} rows of {} features", theirs.size(), lanes),
+  const std::size_t outputs = trees.output_count();
+  if (values.size() * outputs != theirs.size() * lanes) {
+    return mismatch(fmt::format("{} margins, {} a row of {} features", theirs.size(), outputs, lanes),
                     fmt::format("{} values", values.size()));
   }
-  for (std::size_t row = 0; row < theirs.size(); ++row) {
-    const float ours = trees.margin(values.subspan(row * lanes, lanes).data());
-    if (std::bit_cast<std::uint32_t>(ours) == std::bit_cast<std::uint32_t>(theirs[row])) continue;
-    return mismatch(fmt::format("{:.9g} in row {}", theirs[row], row), fmt::format("{:.9g}", ours));
+  std::vector<double> margins(outputs);
+  for (std::size_t i = 0; i < theirs.size(); ++i) {
+    const std::size_t row = i / outputs;
+    if (i % outputs == 0) trees.margins(values.subspan(row * lanes, lanes).data(), margins.data());
+    const auto ours = static_cast<float>(margins[i % outputs]);
+    if (std::bit_cast<std::uint32_t>(ours) == std::bit_cast<std::uint32_t>(theirs[i])) continue;
+    return mismatch(fmt::format("{:.9g} in row {}, output {}", theirs[i], row, i % outputs),
+                    fmt::format("{:.9g}", ours));
   }
   return {};
 }

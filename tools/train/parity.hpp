@@ -11,7 +11,7 @@
 
 namespace thintail {
 
-// Evaluates every row of `values` and compares with `theirs`. check_mismatch names the first difference; `what` says
+// Evaluates every row of `values` and compares with `theirs`, a row's outputs in order. check_mismatch names the first difference; `what` says
 // of which model.
 Result<void> check_equal_margins(const TreeEnsemble& trees, std::span<const float> values,
                                  std::span<const float> theirs, std::string_view what);

@@ -4,7 +4,7 @@
 //
 // The rows are adversarial: a third of their values are exactly a threshold of the model or its neighbour, others are
 // missing, zeros of both signs, denormals or infinities, so that `<` against `<=`, a lost default or a flushed
-// denormal cannot pass.
+// denormal cannot pass. Categorical features meet fractions, negative numbers and categories that no training row had.
 #pragma once
 
 #include "core/base/error.hpp"
@@ -16,11 +16,12 @@ enum class Mutant : int {
   none,
   less_or_equal,  // thresholds raised by one ulp: `<=` instead of `<`
   default_flipped,  // missing values go the other way
+  categories_moved,  // each set holds its neighbours' categories
 };
 
 struct SelfCheckReport {
   int models = 0;
-  int rows = 0;  // of each model
+  int rows = 0;  // of each model; fewer where the library cannot predict infinities
 };
 
 // check_mismatch where any margin differs.

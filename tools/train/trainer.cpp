@@ -6,16 +6,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <ctime>
 #include <filesystem>
-#include <fstream>
+#include <string_view>
 #include <system_error>
 #include <thread>
 #include <utility>
 
-#include "ml/models/tree_ensemble.hpp"
+#include "core/base/hash.hpp"
+#include "core/base/whole_file.hpp"
+#include "ml/models/decision_trees.hpp"
 #include "ml/train/metrics.hpp"
+#include "strategies/model/decision_model_file.hpp"
 #include "tools/train/booster.hpp"
 #include "tools/train/parity.hpp"
 
@@ -55,28 +57,34 @@ Result<std::string> boost(const TrainOptions& options, const Matrix& matrix, Pro
   return booster.json();
 }
 
-Result<void> save(const std::string& path, std::string_view json) {
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file.write(json.data(), static_cast<std::streamsize>(json.size()));
-  file.close();
-  if (!file) {
-    return fail({.code = ErrorCode::file_unwritable,
-                 .doing = "saving the model",
-                 .file = path,
-                 .expected = "room and permission to write it",
-                 .found = errno_text(errno)});
-  }
-  return {};
+std::string_view bytes_of(const std::vector<float>& values) noexcept {
+  return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)};
+}
+
+Result<std::string> packed(const TrainOptions& options, std::string_view json, const RowPassResult& rows) {
+  TT_TRY(DecisionTrees trees, read_xgboost_json(json, options.out));
+  pack::Origin origin{
+      .producer = "thintail-train " THINTAIL_VERSION, .source = trees.saved_by, .source_sha256 = sha256(json)};
+  const Sha256Digest features = sha256(bytes_of(rows.train.features));
+  const Sha256Digest labels = sha256(bytes_of(rows.train.labels));
+  ModelMeaning meaning{
+      .label = "mid_return_bp",
+      .horizon_ns = options.rows.horizon_ns,
+      .trained_on = describe_training(options, rows),
+      .trained_with = fmt::format("XGBoost {}, features on {}", xgboost_version(), isa_name(options.rows.isa)),
+      .data_hash = sha256(to_hex(features) + to_hex(labels))};
+  return encode_decision_model(
+      pack::spec_of_one(*options.rows.set, std::move(trees), std::move(origin), std::move(meaning)), options.out);
 }
 
 // What is on disk, through the evaluator that trades, against the library on every training row.
-Result<LoadedModel> reload_checked(const std::string& path, std::string_view json, const FeatureSet& set,
-                                   const LabelledRows& rows, const Matrix& matrix) {
-  TT_TRY(LoadedModel model, load_model(path, &set));
+Result<DecisionModel> reload_checked(const std::string& path, std::string_view json, const FeatureSet& set,
+                                     const LabelledRows& rows, const Matrix& matrix) {
+  TT_TRY(DecisionModel model, load_decision_model(path, best_isa(), &set));
   // A booster without training caches: it walks the trees instead of giving back sums kept while boosting.
-  TT_TRY(const Booster fresh, Booster::from_json(json));
+  TT_TRY(const Booster fresh, Booster::from_bytes(json));
   TT_TRY(const std::vector<float> theirs, fresh.margins(matrix));
-  TT_TRY_VOID(check_equal_margins(model.trees, rows.features, theirs, path));
+  TT_TRY_VOID(check_equal_margins(std::get<TreeEnsemble>(model.members.front().model), rows.features, theirs, path));
   return model;
 }
 
@@ -87,7 +95,13 @@ Score judge(std::span<const float> scores, const LabelledRows& rows) {
 }  // namespace
 
 Result<TrainReport> train(const TrainOptions& options, Progress& progress) {
-  TT_TRY(const std::string sidecar_file, sidecar_path(options.out));
+  if (!options.out.ends_with(".ttm")) {
+    return fail({.code = ErrorCode::usage,
+                 .doing = "training",
+                 .field = "--out",
+                 .expected = "a name ending in .ttm",
+                 .found = printable(options.out)});
+  }
   TT_TRY(const RowPassResult rows, collect_rows(options.rows, progress, kRowsShare));
   if (rows.train.size() == 0) {
     return fail({.code = ErrorCode::no_ticks,
@@ -101,31 +115,26 @@ Result<TrainReport> train(const TrainOptions& options, Progress& progress) {
   TT_TRY(const std::string json, boost(options, matrix, progress));
 
   progress.report(kBoostShare, "checking the saved model");
-  const ModelSidecar sidecar{.feature_set = std::string(options.rows.set->name()),
-                             .feature_hash = options.rows.set->hash(),
-                             .model_hash = sha256(json),
-                             .label = "mid_return_bp",
-                             .horizon_ns = options.rows.horizon_ns,
-                             .trained_on = describe_training(options, rows)};
-  TT_TRY_VOID(save(options.out, json));
-  TT_TRY_VOID(write_sidecar(options.out, sidecar));
+  TT_TRY(const std::string bytes, packed(options, json, rows));
+  TT_TRY_VOID(replace_file(options.out, bytes, "saving the model"));
   auto model = reload_checked(options.out, json, *options.rows.set, rows.train, matrix);
   if (!model) {
     std::error_code ignored;  // the error to report is the check's
     std::filesystem::remove(options.out, ignored);
-    std::filesystem::remove(sidecar_file, ignored);
     return std::unexpected(std::move(model).error());
   }
 
   progress.report(0.95, "judging on held-out rows");
+  const auto& trees = std::get<TreeEnsemble>(model->members.front().model);
   std::vector<float> scores;
   std::vector<float> baseline;
   for (std::size_t i = 0; i < rows.held_out.size(); ++i) {
-    scores.push_back(model->trees.margin(rows.held_out.row(i).data()));
+    scores.push_back(trees.margin(rows.held_out.row(i).data()));
     baseline.push_back(-rows.held_out.last_move[i]);
   }
   progress.report(1, "done");
-  return TrainReport{.trained_on = sidecar.trained_on,
+  return TrainReport{.trained_on = model->meaning.trained_on,
+                     .booster_json = json,
                      .train_rows = rows.train.size(),
                      .candidates = rows.candidates,
                      .rows_checked = rows.train.size(),

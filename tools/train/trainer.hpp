@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Trainer: from ticks to a model file that our own evaluator has been shown to evaluate like XGBoost.
+// Trainer: from ticks to a model pack that our own evaluator has been shown to evaluate like XGBoost.
 //   path  cold
 #pragma once
 
@@ -16,7 +16,7 @@ struct TrainOptions {
   int rounds = 100;
   int depth = 6;
   double learning_rate = 0.1;
-  std::string out;  // MODEL.json
+  std::string out;  // MODEL.ttm
 };
 
 struct Score {
@@ -25,7 +25,8 @@ struct Score {
 };
 
 struct TrainReport {
-  std::string trained_on;  // as in the sidecar
+  std::string trained_on;  // as in the pack
+  std::string booster_json;  // the model as XGBoost saves it
   std::size_t train_rows = 0;
   std::uint64_t candidates = 0;
   std::size_t rows_checked = 0;  // margins equal to XGBoost's bit for bit
@@ -34,7 +35,7 @@ struct TrainReport {
   Score baseline;  // minus the last move
 };
 
-// Writes `out` and its sidecar. Leaves neither behind where the parity check fails (check_mismatch).
+// Writes `out`, a pack of kind events. Leaves none behind where the parity check fails (check_mismatch).
 Result<TrainReport> train(const TrainOptions& options, Progress& progress);
 
 }  // namespace thintail
