@@ -33,6 +33,7 @@ RowCollector::RowCollector(const InstrumentTable& instruments, std::size_t lanes
   rows_.features.reserve(rows_max * lanes);
   rows_.labels.reserve(rows_max);
   rows_.last_move.reserve(rows_max);
+  rows_.spread.reserve(rows_max);
 }
 
 void RowCollector::on_tick(InstrumentId id, std::int64_t time_ns, std::int64_t bid_e9, std::int64_t ask_e9,
@@ -48,7 +49,8 @@ void RowCollector::on_tick(InstrumentId id, std::int64_t time_ns, std::int64_t b
 
   if (row.empty() || time_ns < span_.begin_ns || time_ns > span_.end_ns - horizon_ns_) return;
   if (!horizon_within_session(id, market, time_ns)) return;
-  if (candidates_++ % stride_ == 0) keep(market, time_ns, row);
+  if (candidates_++ % stride_ != 0) return;
+  keep(market, time_ns, row, return_bp(twice_mid_e9, twice_mid_e9 + 2 * std::max<std::int64_t>(ask_e9 - bid_e9, 0)));
 }
 
 // A deadline that is reached is not yet past: another tick may come at that very time.
@@ -67,7 +69,7 @@ bool RowCollector::horizon_within_session(InstrumentId id, Market& market, std::
   return market.session.open_ns <= time_ns && time_ns <= market.session.close_ns - horizon_ns_;
 }
 
-void RowCollector::keep(Market& market, std::int64_t time_ns, std::span<const float> row) {
+void RowCollector::keep(Market& market, std::int64_t time_ns, std::span<const float> row, float spread) {
   if (rows_.size() == rows_max_) {
     thin();
     if ((candidates_ - 1) % stride_ != 0) return;
@@ -76,6 +78,7 @@ void RowCollector::keep(Market& market, std::int64_t time_ns, std::span<const fl
   rows_.features.insert(rows_.features.end(), row.begin(), row.end());
   rows_.labels.push_back(kUndecided);
   rows_.last_move.push_back(market.last_move);
+  rows_.spread.push_back(spread);
 }
 
 void RowCollector::thin() {
@@ -85,10 +88,12 @@ void RowCollector::thin() {
     std::ranges::copy(rows_.row(2 * i), rows_.features.begin() + static_cast<std::ptrdiff_t>(i * rows_.lanes));
     rows_.labels[i] = rows_.labels[2 * i];
     rows_.last_move[i] = rows_.last_move[2 * i];
+    rows_.spread[i] = rows_.spread[2 * i];
   }
   rows_.features.resize(kept * rows_.lanes);
   rows_.labels.resize(kept);
   rows_.last_move.resize(kept);
+  rows_.spread.resize(kept);
   for (Market& market : markets_) {
     std::erase_if(market.pending, [](const Pending& due) { return due.row % 2 != 0; });
     for (Pending& due : market.pending) due.row /= 2;
@@ -97,13 +102,14 @@ void RowCollector::thin() {
 
 LabelledRows RowCollector::finish(std::int64_t seen_until_ns) && {
   for (Market& market : markets_) decide_labels(market, seen_until_ns);
-  LabelledRows out{.lanes = rows_.lanes, .features = {}, .labels = {}, .last_move = {}};
+  LabelledRows out{.lanes = rows_.lanes, .features = {}, .labels = {}, .last_move = {}, .spread = {}};
   out.features.reserve(rows_.features.size());
   for (std::size_t i = 0; i < rows_.size(); ++i) {
     if (std::isnan(rows_.labels[i])) continue;
     out.features.insert(out.features.end(), rows_.row(i).begin(), rows_.row(i).end());
     out.labels.push_back(rows_.labels[i]);
     out.last_move.push_back(rows_.last_move[i]);
+    out.spread.push_back(rows_.spread[i]);
   }
   return out;
 }

@@ -30,6 +30,7 @@ struct LabelledRows {
   std::vector<float> features;  // row by row, NaN = undefined
   std::vector<float> labels;  // basis points
   std::vector<float> last_move;  // the mid's latest change in basis points: the baseline is minus this
+  std::vector<float> spread;  // ask less bid in basis points of the mid, a crossed quote's 0: what a round trip pays
 
   std::size_t size() const noexcept { return labels.size(); }
   std::span<const float> row(std::size_t index) const noexcept {
@@ -73,7 +74,7 @@ class RowCollector {
 
   void decide_labels(Market& market, std::int64_t seen_until_ns);
   bool horizon_within_session(InstrumentId id, Market& market, std::int64_t time_ns) const;
-  void keep(Market& market, std::int64_t time_ns, std::span<const float> row);
+  void keep(Market& market, std::int64_t time_ns, std::span<const float> row, float spread);
   void thin();
 
   const InstrumentTable* instruments_;

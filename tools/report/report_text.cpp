@@ -116,6 +116,14 @@ std::string report_text(const ReportInput& input) {
     }
   }
   out += "\n";
+  if (input.swaps) {
+    out += fmt::format("  model swaps {}: flip {} p50, {} longest; next input {}, {}; made ready in {} p50\n",
+                       grouped(input.swaps->swaps), duration_text(static_cast<std::int64_t>(input.swaps->flip_p50_ns)),
+                       duration_text(static_cast<std::int64_t>(input.swaps->flip_max_ns)),
+                       duration_text(static_cast<std::int64_t>(input.swaps->next_p50_ns)),
+                       duration_text(static_cast<std::int64_t>(input.swaps->next_max_ns)),
+                       duration_text(static_cast<std::int64_t>(input.swaps->prepare_p50_us * 1000)));
+  }
 
   section(out, "Profit and loss, after spread and commission");
   if (run.money().empty()) out += "  no fills\n";
@@ -217,6 +225,15 @@ std::string report_json(const ReportInput& input) {
                               {"over_10us_per_s", input.jitter->over_10us_per_s},
                               {"over_100us_per_s", input.jitter->over_100us_per_s},
                               {"max_ns", input.jitter->max_ns}};
+  }
+  if (input.swaps) {
+    const SwapTimes& times = *input.swaps;
+    root["model_swaps"] = {{"swaps", times.swaps},
+                           {"flip_p50_ns", times.flip_p50_ns},
+                           {"flip_max_ns", times.flip_max_ns},
+                           {"next_input_p50_ns", times.next_p50_ns},
+                           {"next_input_max_ns", times.next_max_ns},
+                           {"prepare_p50_us", times.prepare_p50_us}};
   }
   if (input.feed) {
     root["feed"] = {{"rows", input.feed->rows},           {"bad_rows", input.feed->bad_rows},

@@ -39,6 +39,16 @@ struct MachineJitter {
   std::int64_t max_ns = 0;
 };
 
+// What putting other models in force took while a run went on.
+struct SwapTimes {
+  std::uint64_t swaps = 0;
+  std::uint64_t flip_p50_ns = 0;  // of the inputs that put a model in force
+  std::uint64_t flip_max_ns = 0;
+  std::uint64_t next_p50_ns = 0;  // of the input after one, whose model is cold
+  std::uint64_t next_max_ns = 0;
+  std::uint64_t prepare_p50_us = 0;  // on the other thread: from opening the file until it is ready
+};
+
 struct ReportInput {
   std::string title;
   std::string source;    // "6 files" or "simulated market, seed 1"
@@ -49,6 +59,7 @@ struct ReportInput {
   std::vector<LatencyRow> latency;
   std::string latency_note;  // how to read them, where that is not plain
   std::optional<MachineJitter> jitter;
+  std::optional<SwapTimes> swaps;
   std::string isa;
   Sha256Digest decision_hash{};
   std::uint64_t hashed_outputs = 0;
