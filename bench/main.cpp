@@ -13,6 +13,7 @@
 
 #include "bench/features/suite.hpp"
 #include "bench/inference/suite.hpp"
+#include "bench/model/suite.hpp"
 #include "bench/spine/suite.hpp"
 #include "bench/transport/suite.hpp"
 
@@ -26,7 +27,9 @@ struct CommandLine {
   bool json = false;
 };
 
-std::vector<Suite> all_suites() { return {spine_suite(), transport_suite(), features_suite(), inference_suite()}; }
+std::vector<Suite> all_suites() {
+  return {spine_suite(), transport_suite(), features_suite(), inference_suite(), model_suite()};
+}
 
 void add_options(CLI::App& app, CommandLine& line) {
   app.add_option("SUITE", line.suite, "Suite to run; none: they are listed");
@@ -40,7 +43,8 @@ void add_options(CLI::App& app, CommandLine& line) {
   app.add_option("--ticks", line.options.ticks,
                  "Recorded LEAN tick files instead of the market data beside the checkout")
       ->type_name("FILE...");
-  app.add_option("--model", line.options.model, "XGBoost model (JSON) with its sidecar, instead of training one")
+  app.add_option("--model", line.options.model,
+                 "Model pack (.ttm of kind events) of one set of trees, instead of training one")
       ->type_name("MODEL.json");
   app.add_flag("--ours-alone", line.options.ours_alone, "Leave peers and checks out: for profilers");
   app.add_flag("--mutant", line.options.mutant,

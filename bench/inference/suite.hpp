@@ -10,6 +10,7 @@ namespace thintail::bench {
 Suite inference_suite();
 
 Result<std::vector<CaseResult>> trees_100x6(const Options& options);
+Result<std::vector<CaseResult>> trees_100x6_ticks(const Options& options);
 Result<std::vector<CaseResult>> trees_100x6_missing(const Options& options);
 Result<std::vector<CaseResult>> trees_500x6(const Options& options);
 Result<std::vector<CaseResult>> trees_lightgbm_255_leaves(const Options& options);
@@ -18,5 +19,9 @@ Result<std::vector<CaseResult>> lstm_64_step(const Options& options);
 Result<std::vector<CaseResult>> lstm_64_step_precomputed(const Options& options);
 Result<std::vector<CaseResult>> gru_64_step(const Options& options);
 Result<std::vector<CaseResult>> attention_64x32(const Options& options);
+Result<std::vector<CaseResult>> stac_lstm_a_step(const Options& options);
+Result<std::vector<CaseResult>> stac_lstm_a_window(const Options& options);
+Result<std::vector<CaseResult>> ensemble_full(const Options& options);
+Result<std::vector<CaseResult>> swap(const Options& options);
 
 }  // namespace thintail::bench

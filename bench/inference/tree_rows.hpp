@@ -18,8 +18,12 @@ struct TreeRows {
   std::vector<float> labels;
 
   std::size_t count() const noexcept { return labels.size(); }
-  const float* row(std::size_t at) const noexcept { return values.data() + at * features; }
+  // From the first again after the last.
+  const float* row(std::size_t at) const noexcept { return values.data() + at % count() * features; }
 };
+
+// How many rows a profiler's run of `iterations` makes: a few, so that making them is no part of an iteration.
+inline constexpr std::size_t kProfiledRows = 64;
 
 // Normal features of which some decide the label, with noise; of `missing_of` values one is missing (0: none).
 inline TreeRows make_tree_rows(std::size_t count, std::size_t features, unsigned missing_of, std::uint64_t seed) {

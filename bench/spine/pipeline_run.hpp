@@ -21,7 +21,7 @@ template <class Ends>
 class PipelineRun {
  public:
   // `model` null: the rule strategy, without features.
-  PipelineRun(typename Ends::Pages& pages, const Work& work, const LoadedModel* model, Isa isa)
+  PipelineRun(typename Ends::Pages& pages, const Work& work, const DecisionModel* model, Isa isa)
       : PipelineRun(pages, work, model, isa, model != nullptr ? work.with_model : work.without_model) {}
 
   TT_HOT void publish(const Event& tick) noexcept { ends_.publish(tick); }
@@ -49,7 +49,7 @@ class PipelineRun {
  private:
   static constexpr std::uint32_t kEpoch = 1;
 
-  PipelineRun(typename Ends::Pages& pages, const Work& work, const LoadedModel* model, Isa isa,
+  PipelineRun(typename Ends::Pages& pages, const Work& work, const DecisionModel* model, Isa isa,
               const Settings& settings)
       : ends_(pages),
         pipeline_(settings, work.instruments, {isa, kEpoch, model}),

@@ -54,7 +54,7 @@ Result<Pass> timed_pass(const Work& work, std::uint64_t ticks_max, Replay&& repl
 }
 
 Result<std::vector<CaseResult>> measure(std::string name, std::string target, const Work& work,
-                                        const Settings& settings, const LoadedModel* model, const Options& options) {
+                                        const Settings& settings, const DecisionModel* model, const Options& options) {
   const Pinned pinned(allowed_cpus().back());
   const std::uint64_t ticks_max = options.iterations_or(std::numeric_limits<std::uint64_t>::max());
   std::vector<double> ours;
@@ -102,7 +102,7 @@ Result<std::vector<CaseResult>> measure(std::string name, std::string target, co
 
 Result<std::vector<CaseResult>> replay_pipeline(Workshop& shop, const Options& options) {
   TT_TRY(const Work* work, shop.work(options));
-  TT_TRY(const LoadedModel* model, shop.model(options));
+  TT_TRY(const DecisionModel* model, shop.model(options));
   return measure("replay_pipeline", ">= 500000", *work, work->with_model, model, options);
 }
 

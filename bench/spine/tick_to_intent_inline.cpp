@@ -29,7 +29,7 @@ struct RunRecord {
 };
 
 template <class Ends>
-RunRecord timed_run(typename Ends::Pages& pages, const Work& work, const LoadedModel* model, const Options& options,
+RunRecord timed_run(typename Ends::Pages& pages, const Work& work, const DecisionModel* model, const Options& options,
                     std::size_t measured, Latencies& out) {
   PipelineRun<Ends> run(pages, work, model, options.isa);
   run_timed(run, work, measured, out, [] {});
@@ -45,7 +45,7 @@ RunRecord timed_run(typename Ends::Pages& pages, const Work& work, const LoadedM
   return record;
 }
 
-std::string note_of(const Work& work, const LoadedModel* model, const Latencies& ours) {
+std::string note_of(const Work& work, const DecisionModel* model, const Latencies& ours) {
   const std::string_view what =
       model != nullptr
           ? "core-32, 100 trees of depth 6, strategy model_edge with entry at 0.05 costs so that ticks end in intents"
@@ -57,7 +57,7 @@ std::string note_of(const Work& work, const LoadedModel* model, const Latencies&
 }
 
 Result<std::vector<CaseResult>> measure(const std::string& name, std::string target, const Work& work,
-                                        const LoadedModel* model, std::optional<XgboostCheck> xgboost,
+                                        const DecisionModel* model, std::optional<XgboostCheck> xgboost,
                                         std::string xgboost_absent, const Options& options) {
   const std::vector<int> cpus = allowed_cpus();
   const Pinned pinned(cpus.back());
@@ -114,7 +114,7 @@ Result<std::vector<CaseResult>> measure(const std::string& name, std::string tar
 
 Result<std::vector<CaseResult>> tick_to_intent_inline(Workshop& shop, const Options& options) {
   TT_TRY(const Work* work, shop.work(options));
-  TT_TRY(const LoadedModel* model, shop.model(options));
+  TT_TRY(const DecisionModel* model, shop.model(options));
   constexpr const char* kName = "tick_to_intent_inline";
   constexpr const char* kTarget = "< 1000";
   if (options.ours_alone) return measure(kName, kTarget, *work, model, {}, {}, options);

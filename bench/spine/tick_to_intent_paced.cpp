@@ -20,7 +20,7 @@ constexpr const char* kHot = "the same ticks back to back (hot)";
 
 Result<std::vector<CaseResult>> tick_to_intent_paced(Workshop& shop, const Options& options) {
   TT_TRY(const Work* work, shop.work(options));
-  TT_TRY(const LoadedModel* model, shop.model(options));
+  TT_TRY(const DecisionModel* model, shop.model(options));
   const Pinned pinned(allowed_cpus().back());
   TT_TRY(StreamEnds::Pages streams, StreamEnds::Pages::create());
   const std::size_t measured = measured_ticks(*work, options.iterations_or(kTicksPerRepetition));

@@ -61,7 +61,7 @@ Result<void> timed_run(PipelineRun<StreamEnds>& run, const Work& work, int feed_
 
 Result<std::vector<CaseResult>> tick_to_intent_pipelined(Workshop& shop, const Options& options) {
   TT_TRY(const Work* work, shop.work(options));
-  TT_TRY(const LoadedModel* model, shop.model(options));
+  TT_TRY(const DecisionModel* model, shop.model(options));
   const std::vector<int> cpus = allowed_cpus();
   if (cpus.size() < 2) {
     CaseResult none{.name = "tick_to_intent_pipelined", .unit = "ns", .target = "stated", .note = "needs two CPUs"};

@@ -5,14 +5,16 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <thread>
+#include <utility>
 
 #include "bench/harness/market_data.hpp"
 #include "bench/harness/scratch.hpp"
+#include "core/base/whole_file.hpp"
 #include "core/config/demo_settings.hpp"
 #include "core/thread/float_mode.hpp"
+#include "ml/models/decision_trees.hpp"
+#include "strategies/model/decision_model_file.hpp"
 #include "tools/train/trainer.hpp"
 
 namespace thintail::bench {
@@ -64,14 +66,6 @@ Result<std::unique_ptr<Work>> make_work(const Options& options) {
   return work;
 }
 
-Result<std::string> text_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (!file || text.empty())
-    return fail({.code = ErrorCode::model_missing, .doing = "reading the model", .file = path});
-  return text;
-}
-
 }  // namespace
 
 std::vector<std::string> default_tick_files() {
@@ -92,9 +86,9 @@ Result<const Work*> Workshop::work(const Options& options) {
   return work_.get();
 }
 
-Result<const LoadedModel*> Workshop::model(const Options& options) {
+Result<const DecisionModel*> Workshop::model(const Options& options) {
   if (model_) return model_.get();
-  if (!options.model.empty()) return keep_model(options.model);
+  if (!options.model.empty()) return keep_model(options.model, {});
   TT_TRY(const Work* ready, work(options));
   TT_TRY(const Scratch scratch, Scratch::create(fs::temp_directory_path()));
   TrainOptions training;
@@ -103,18 +97,24 @@ Result<const LoadedModel*> Workshop::model(const Options& options) {
   training.rows.isa = best_isa();
   training.rows.horizon_ns = 60LL * 1'000'000'000;
   training.rows.rows_max = options.iterations == 0 ? kTrainRowsMax : kTrainRowsQuick;
-  training.out = scratch.file("model.json");
+  training.out = scratch.file("model.ttm");
   Progress progress(false);
-  TT_TRY_VOID(train(training, progress));
+  TT_TRY(TrainReport report, train(training, progress));
   set_float_mode();
-  return keep_model(training.out);
+  return keep_model(training.out, std::move(report.booster_json));
 }
 
-Result<const LoadedModel*> Workshop::keep_model(const std::string& path) {
-  TT_TRY(LoadedModel loaded, load_model(path));
-  TT_TRY(model_json_, text_of(path));
-  model_ = std::make_unique<LoadedModel>(std::move(loaded));
+Result<const DecisionModel*> Workshop::keep_model(const std::string& path, std::string json) {
+  TT_TRY(pack_, read_whole_file(path, model_reading("reading the model")));
+  TT_TRY(DecisionModel loaded, decode_decision_model(pack_, path));
+  model_json_ = std::move(json);
+  model_ = std::make_unique<DecisionModel>(std::move(loaded));
   return model_.get();
+}
+
+Result<std::string> Workshop::pack(const Options& options) {
+  TT_TRY_VOID(model(options));
+  return pack_;
 }
 
 Result<std::string> Workshop::model_json(const Options& options) {

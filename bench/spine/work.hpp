@@ -15,7 +15,7 @@
 #include "bench/harness/harness.hpp"
 #include "core/config/settings.hpp"
 #include "core/time/engine_clock.hpp"
-#include "ml/models/tree_ensemble.hpp"
+#include "ml/predictor/decision_model.hpp"
 
 namespace thintail::bench {
 
@@ -38,15 +38,19 @@ class Workshop {
   Result<const Work*> work(const Options& options);
   // 100 trees of depth 6 on core-32, trained on the first 40 % of the source's time span; or the one that the options
   // name.
-  Result<const LoadedModel*> model(const Options& options);
+  Result<const DecisionModel*> model(const Options& options);
+  // The same as XGBoost reads it; empty where the options name a pack, which does not hold it.
   Result<std::string> model_json(const Options& options);
+  // The bytes of its pack.
+  Result<std::string> pack(const Options& options);
 
  private:
-  Result<const LoadedModel*> keep_model(const std::string& path);
+  Result<const DecisionModel*> keep_model(const std::string& path, std::string json);
 
   std::unique_ptr<Work> work_;
-  std::unique_ptr<LoadedModel> model_;
+  std::unique_ptr<DecisionModel> model_;
   std::string model_json_;
+  std::string pack_;
 };
 
 // The market data files that the suite uses where none are named; empty where there are none.

@@ -9,12 +9,18 @@
 
 namespace thintail::bench {
 
-Result<XgboostCheck> XgboostCheck::create(const Work& work, const LoadedModel& model, std::string_view model_json,
+Result<XgboostCheck> XgboostCheck::create(const Work& work, const DecisionModel& model, std::string_view model_json,
                                           Isa isa, std::size_t rows_max) {
-  const std::size_t lanes = model.trees.feature_count();
+  if (model_json.empty()) {
+    return fail({.code = ErrorCode::peer_absent,
+                 .doing = "making XGBoost's own model of the one measured",
+                 .expected = "a model trained here; a pack does not hold the library's file",
+                 .found = model.path});
+  }
+  const std::size_t lanes = std::get<TreeEnsemble>(model.members.front().model).feature_count();
   TT_TRY(XgboostRow library, XgboostRow::create(model_json, lanes));
   XgboostCheck check(std::move(library), lanes);
-  TT_TRY(const FeatureSet* set, FeatureSet::find(model.sidecar.feature_set));
+  const FeatureSet* const set = model.features;
   MarketState market(work.instruments, set, isa, work.instruments.size());
   for (InstrumentId id = 0; id < work.instruments.size(); ++id) market.enable(id);
   const std::size_t end = std::min(work.ticks.size(), work.first_measured + rows_max);

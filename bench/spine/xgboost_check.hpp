@@ -15,7 +15,7 @@ namespace thintail::bench {
 class XgboostCheck {
  public:
   // Takes the rows of up to `rows_max` measured ticks.
-  static Result<XgboostCheck> create(const Work& work, const LoadedModel& model, std::string_view model_json, Isa isa,
+  static Result<XgboostCheck> create(const Work& work, const DecisionModel& model, std::string_view model_json, Isa isa,
                                      std::size_t rows_max);
 
   // One pass over all rows, each predicted and timed by itself.

@@ -67,6 +67,7 @@ Ensemble::Ensemble(const EnsembleConfig& config) noexcept : config_(config), hed
     mandatory_ |= config.member[i].is_mandatory ? MemberMask{1} << i : 0;
     state_.multiplier[i] = 1.0;
   }
+  learned_ = hedge_.weights(state_.hedge);
 }
 
 MemberMask Ensemble::counting(std::int64_t now_ns) const noexcept {
@@ -91,8 +92,7 @@ MemberLanes Ensemble::prior(MemberMask used) const noexcept {
 MemberLanes Ensemble::weights(MemberMask used) const noexcept {
   MemberLanes out = prior(used);
   if (config_.rule != EnsembleRule::online) return out;
-  const MemberLanes learned = hedge_.weights(state_.hedge);
-  for (std::size_t i = 0; i < config_.members; ++i) out[i] *= learned[i];
+  for (std::size_t i = 0; i < config_.members; ++i) out[i] *= learned_[i];
   return out;
 }
 
@@ -142,7 +142,8 @@ EnsemblePrediction Ensemble::predict(std::int64_t now_ns) const noexcept {
 EnsemblePrediction Ensemble::predict_and_remember(std::int64_t now_ns) noexcept {
   on_time(now_ns);
   const EnsemblePrediction out = predict(now_ns);
-  if (config_.rule == EnsembleRule::online && out.fault == EnsembleFault::none) {
+  if (config_.rule == EnsembleRule::online && out.fault == EnsembleFault::none &&
+      now_ns >= state_.outcomes.next_sample_ns) {
     MemberLanes said{};
     for (std::size_t i = 0; i < config_.members; ++i) said[i] = has_member(out.used, i) ? state_.score[i] : 0.0;
     keep_prediction(state_.outcomes, config_.outcome, now_ns, said, prior(out.used), out.used);
@@ -152,7 +153,7 @@ EnsemblePrediction Ensemble::predict_and_remember(std::int64_t now_ns) noexcept 
 
 void Ensemble::on_time(std::int64_t now_ns) noexcept {
   settle_until(state_.outcomes, config_.outcome, now_ns, [&](const PendingOutcome& due, double outcome) {
-    hedge_.learn(due.score, due.prior, due.used, outcome, state_.hedge);
+    if (hedge_.learn(due.score, due.prior, due.used, outcome, state_.hedge)) learned_ = hedge_.weights(state_.hedge);
   });
 }
 

@@ -4,8 +4,8 @@
 //   path       hot
 //   threads    one
 //   progress   no allocation, ever
-//   invariant  state() is all that changes: trivially copyable, without padding; a copy is a snapshot. It is a pure function of the
-//              calls in their order, whose times are engine time, so a replay of the events gives the same bits.
+//   invariant  state() is all that answers follow from: trivially copyable, without padding; a copy is a snapshot. It is a pure
+//              function of the calls in their order, whose times are engine time, so a replay of the events gives the same bits.
 //
 // Rules
 //   soft      the mean of the scores. Members trained on bootstrap samples (bootstrap.hpp) make this bagging.
@@ -154,7 +154,10 @@ class Ensemble {
   const EnsembleConfig& config() const noexcept { return config_; }
   const EnsembleState& state() const noexcept { return state_; }
   // REQUIRES: of an ensemble of the same configuration.
-  void restore(const EnsembleState& state) noexcept { state_ = state; }
+  void restore(const EnsembleState& state) noexcept {
+    state_ = state;
+    learned_ = hedge_.weights(state_.hedge);
+  }
 
  private:
   MemberMask counting(std::int64_t now_ns) const noexcept;
@@ -166,6 +169,7 @@ class Ensemble {
   Hedge hedge_;
   MemberMask mandatory_ = 0;
   EnsembleState state_{};
+  MemberLanes learned_{};  // what hedge_ makes of the state: worked out when it changes, not at every prediction
 };
 
 }  // namespace thintail

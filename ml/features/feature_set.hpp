@@ -63,6 +63,9 @@ class FeatureSet {
   // `file` names the text in errors. docs/features.md describes the form.
   static Result<FeatureSet> from_toml(std::string_view text, const std::string& file,
                                       FamilyList families = feature_families());
+  // The set whose canonical_text() is `text`, as a model pack holds it; it lives as long as the process, and equal texts give
+  // one set. Refused where this build would compute the set otherwise: by the first line of rules, zones or lanes that differs.
+  static Result<const FeatureSet*> from_canonical(std::string_view text, const std::string& file);
   static const FeatureSet* built_in(std::string_view name) noexcept;  // null where there is none of that name
   static const FeatureSet& core_32();  // "core-32": the spine's set, ticks without sizes
   static std::span<const FeatureSet* const> all() noexcept;  // built in

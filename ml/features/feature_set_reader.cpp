@@ -16,6 +16,8 @@
 #include "core/base/whole_file.hpp"
 #include "core/config/nearest_name.hpp"
 #include "core/config/raw_value.hpp"
+#include "core/config/toml_shape.hpp"
+#include "core/config/toml_text.hpp"
 #include "core/config/unknown_key.hpp"
 #include "ml/features/feature_set.hpp"
 
@@ -295,7 +297,14 @@ class FeatureSetReader {
 };
 
 Result<FeatureSet> FeatureSet::from_toml(std::string_view text, const std::string& file, FamilyList families) {
-  const toml::parse_result parsed = toml::parse(text, file);
+  if (config::has_deep_keys(text)) {
+    return fail({.code = ErrorCode::feature_set_invalid,
+                 .doing = "reading a feature set",
+                 .file = file,
+                 .expected = fmt::format("keys of at most {} parts", config::kTomlKeyPartsMax),
+                 .found = "a longer one"});
+  }
+  const toml::parse_result parsed = config::parse_toml(text, file);
   if (!parsed) {
     return fail({.code = ErrorCode::feature_set_invalid,
                  .doing = "reading a feature set",
@@ -310,18 +319,116 @@ Result<FeatureSet> FeatureSet::from_toml(std::string_view text, const std::strin
 
 namespace {
 
-// The set of a file, kept for as long as the process lives, so that models, engines and reports can point to it.
+// Sets of files and packs, kept for as long as the process lives, so that models, engines and reports can point to them.
+struct KeptSets {
+  std::mutex mutex;
+  std::vector<std::unique_ptr<const FeatureSet>> sets;
+
+  static KeptSets& instance() {
+    static KeptSets kept;
+    return kept;
+  }
+};
+
 Result<const FeatureSet*> keep(FeatureSet set) {
-  static std::mutex mutex;
-  static std::vector<std::unique_ptr<const FeatureSet>> kept;
-  const std::scoped_lock lock(mutex);
-  for (const auto& one : kept) {
+  KeptSets& kept = KeptSets::instance();
+  const std::scoped_lock lock(kept.mutex);
+  for (const auto& one : kept.sets) {
     if (one->hash() == set.hash()) return one.get();
   }
-  return kept.emplace_back(std::make_unique<const FeatureSet>(std::move(set))).get();
+  return kept.sets.emplace_back(std::make_unique<const FeatureSet>(std::move(set))).get();
+}
+
+// The set of that very text, if it is built in or was read before; null if not.
+const FeatureSet* known_set(std::string_view canonical_text) {
+  for (const FeatureSet* set : FeatureSet::all()) {
+    if (set->canonical_text() == canonical_text) return set;
+  }
+  KeptSets& kept = KeptSets::instance();
+  const std::scoped_lock lock(kept.mutex);
+  for (const auto& one : kept.sets) {
+    if (one->canonical_text() == canonical_text) return one.get();
+  }
+  return nullptr;
+}
+
+// A lane of a canonical text as a set's file writes it: what its family says of itself is left out.
+toml::table lane_to_read(const toml::table& canonical) {
+  toml::table lane;
+  const auto copy = [&](std::string_view key) {
+    if (const toml::node* node = canonical.get(key)) node->visit([&](const auto& value) { lane.insert(key, value); });
+  };
+  for (const std::string_view key : {"feature", "mandatory"}) copy(key);
+  // A name that no file may give is one that the lane has by itself: that of a peer's instrument.
+  if (const auto* lane_name = canonical["name"].as_string(); lane_name != nullptr && is_name(lane_name->get(), "_."))
+    copy("name");
+  const auto* name = canonical["feature"].as_string();
+  const auto family = find_family(name != nullptr ? name->get() : "");
+  if (!family) return lane;  // the reader says which one is unknown
+  for (const ParameterInfo& info : (*family)->parameters) copy(parameter_name(info.parameter));
+  if ((*family)->takes_peer) copy("peer");
+  if ((*family)->takes_basis) copy("basis");
+  return lane;
+}
+
+// Where two texts part, as a line number from 1 and the two lines.
+struct FirstDifference {
+  std::uint64_t line = 1;
+  std::string_view ours;
+  std::string_view theirs;
+};
+
+FirstDifference first_difference(std::string_view ours, std::string_view theirs) {
+  FirstDifference out;
+  const auto line_of = [](std::string_view text) { return text.substr(0, std::min(text.find('\n'), text.size())); };
+  for (;; ++out.line) {
+    out.ours = line_of(ours);
+    out.theirs = line_of(theirs);
+    const bool is_last = out.ours.size() == ours.size() || out.theirs.size() == theirs.size();
+    if (out.ours != out.theirs || is_last) return out;
+    ours.remove_prefix(out.ours.size() + 1);
+    theirs.remove_prefix(out.theirs.size() + 1);
+  }
 }
 
 }  // namespace
+
+Result<const FeatureSet*> FeatureSet::from_canonical(std::string_view text, const std::string& file) {
+  const auto refuse = [&](std::uint64_t line, std::string expected, std::string found) {
+    return fail({.code = ErrorCode::model_feature_mismatch,
+                 .doing = "reading the feature set of a model",
+                 .file = file,
+                 .line = line,
+                 .expected = std::move(expected),
+                 .found = std::move(found)});
+  };
+  if (const FeatureSet* known = known_set(text)) return known;
+  if (text.size() > kSetBytesMax) {
+    return refuse(0, fmt::format("at most {} bytes", kSetBytesMax), fmt::format("{}", text.size()));
+  }
+  if (config::has_deep_keys(text))
+    return refuse(0, fmt::format("keys of at most {} parts", config::kTomlKeyPartsMax), "a longer one");
+  const toml::parse_result parsed = config::parse_toml(text, file);
+  if (!parsed) {
+    return refuse(parsed.error().source().begin.line, "TOML", printable(parsed.error().description(), 300));
+  }
+  toml::array lanes;
+  if (const auto* features = parsed.table()["feature"].as_array()) {
+    for (const toml::node& node : *features) {
+      if (const auto* lane = node.as_table()) lanes.push_back(lane_to_read(*lane));
+    }
+  }
+  toml::table form;
+  if (const auto* name = parsed.table()["name"].as_string()) form.insert("name", *name);
+  form.insert("features", std::move(lanes));
+  TT_TRY(FeatureSet set, FeatureSetReader(form, file, feature_families()).read());
+  if (set.canonical_text() != text) {
+    const FirstDifference at = first_difference(set.canonical_text(), text);
+    return refuse(at.line, fmt::format("{}, as this release computes the set", printable(at.ours, 200)),
+                  printable(at.theirs, 200));
+  }
+  return keep(std::move(set));
+}
 
 Result<const FeatureSet*> FeatureSet::find(std::string_view name_or_path) {
   if (is_path(name_or_path)) {

@@ -33,7 +33,7 @@ struct Entry {
   std::uint64_t offset = 0;
   std::uint64_t bytes = 0;
 };
-static_assert(sizeof(Entry) == 32);
+static_assert(sizeof(Entry) == kEntryBytes && sizeof(Header) == kDirectoryAt && offsetof(Header, kind) == kKindAt);
 
 constexpr std::uint64_t aligned(std::uint64_t bytes) noexcept {
   return (bytes + kSectionAlignBytes - 1) / kSectionAlignBytes * kSectionAlignBytes;
@@ -48,7 +48,7 @@ T value_at(std::string_view bytes, std::size_t offset) noexcept {
 
 Result<Header> checked_header(std::string_view bytes, std::string_view file) {
   const auto no = [&](std::string_view item, std::size_t offset, std::string expected, std::string found,
-                      ErrorCode code = ErrorCode::model_syntax) {
+                      ErrorCode code = ErrorCode::pack_damaged) {
     return refuse(file, "header", item, offset, std::move(expected), std::move(found), code);
   };
   if (bytes.size() < sizeof(Header)) {
@@ -58,12 +58,12 @@ Result<Header> checked_header(std::string_view bytes, std::string_view file) {
   if (header.magic != kMagic) return no("magic", 0, "\"TTMPACK\\n\"", printable(bytes.substr(0, kMagic.size())));
   if (header.version != kVersion) {
     return no("version", offsetof(Header, version), std::to_string(kVersion), std::to_string(header.version),
-              ErrorCode::model_unsupported);
+              ErrorCode::pack_version);
   }
   if (header.kind != static_cast<std::uint32_t>(Kind::vector) &&
       header.kind != static_cast<std::uint32_t>(Kind::events)) {
     return no("kind", offsetof(Header, kind), "1 (vector) or 2 (events)", std::to_string(header.kind),
-              ErrorCode::model_unsupported);
+              ErrorCode::pack_kind);
   }
   if (bytes.size() > kModelBytesMax) {
     return no("file_bytes", offsetof(Header, file_bytes), fmt::format("at most {}", kModelBytesMax),
@@ -82,8 +82,7 @@ Result<Header> checked_header(std::string_view bytes, std::string_view file) {
   }
   const Sha256Digest digest = sha256(bytes.substr(kDigestEnd));
   if (digest != header.digest) {
-    return no("sha256", offsetof(Header, digest), to_hex(header.digest), to_hex(digest),
-              ErrorCode::model_hash_mismatch);
+    return no("sha256", offsetof(Header, digest), to_hex(header.digest), to_hex(digest));
   }
   return header;
 }

@@ -23,7 +23,12 @@ static_assert(std::endian::native == std::endian::little, "packs are little-endi
 
 inline constexpr std::uint32_t kVersion = 1;
 inline constexpr std::size_t kSectionAlignBytes = 64;
-inline constexpr std::size_t kSectionsMax = 16;
+inline constexpr std::size_t kSectionsMax = 32;
+
+// Offsets in the file, for errors.
+inline constexpr std::uint64_t kKindAt = 44;
+inline constexpr std::uint64_t kDirectoryAt = 64;
+inline constexpr std::uint64_t kEntryBytes = 32;
 
 enum class Kind : std::uint32_t {
   vector = 1,  // anonymous inputs -> scores: verified and benched, never run on ticks
@@ -43,6 +48,7 @@ struct Container {
   std::vector<Section> sections;  // views into the file's bytes
 };
 
+// REQUIRES: at most kSectionsMax sections, with names of 1 to 15 bytes.
 std::string encode_container(Kind kind, std::span<const Section> sections);
 // REQUIRES: `bytes` outlives the result. Nothing is copied, and the digest has been compared.
 Result<Container> open_container(std::string_view bytes, std::string_view file);
@@ -50,7 +56,7 @@ Result<Container> open_container(std::string_view bytes, std::string_view file);
 // The error of a pack: its section, what in it, and the byte of the file.
 std::unexpected<Error> refuse(std::string_view file, std::string_view section, std::string_view item,
                               std::uint64_t offset, std::string expected, std::string found,
-                              ErrorCode code = ErrorCode::model_syntax);
+                              ErrorCode code = ErrorCode::pack_damaged);
 
 // Values at the end of `out`, as memory holds them.
 template <class T>

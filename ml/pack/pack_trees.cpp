@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "ml/pack/pack_sections.hpp"
 
@@ -15,9 +16,18 @@ struct Counts {
   std::uint32_t nodes = 0;
   std::uint32_t trees = 0;
   std::uint32_t zero_is_missing = 0;
-  std::uint32_t reserved = 0;
+  std::uint32_t category_sets = 0;
 };
 static_assert(sizeof(Counts) == 16);
+
+// A category set: its words follow those of the sets before it, at the section's end.
+struct CategoryRecord {
+  std::uint32_t feature = 0;
+  std::uint32_t cuts_first = 0;
+  std::uint32_t words = 0;
+};
+static_assert(sizeof(CategoryRecord) == 12);
+constexpr std::uint32_t kCategoryWordsMax = kCategoriesMax / 32;
 
 // Where each array lies in the section. Bounds on the counts keep the sums far below 2^64.
 struct Places {
@@ -28,8 +38,9 @@ struct Places {
         roots(right + std::uint64_t{counts.nodes} * sizeof(std::uint32_t)),
         groups(roots + std::uint64_t{counts.trees} * sizeof(std::uint32_t)),
         zero_is_missing(groups + std::uint64_t{counts.trees} * sizeof(std::uint32_t)),
-        default_left(zero_is_missing + std::uint64_t{counts.zero_is_missing} * sizeof(std::uint32_t)),
-        end(default_left + counts.nodes) {}
+        category_sets(zero_is_missing + std::uint64_t{counts.zero_is_missing} * sizeof(std::uint32_t)),
+        default_left(category_sets + std::uint64_t{counts.category_sets} * sizeof(CategoryRecord)),
+        category_words(default_left + counts.nodes) {}
 
   std::uint64_t value = sizeof(Counts);
   std::uint64_t feature;
@@ -38,8 +49,9 @@ struct Places {
   std::uint64_t roots;
   std::uint64_t groups;
   std::uint64_t zero_is_missing;
+  std::uint64_t category_sets;
   std::uint64_t default_left;
-  std::uint64_t end;
+  std::uint64_t category_words;  // to the section's end
 };
 
 bool is_float32(double value) noexcept {
@@ -56,9 +68,9 @@ class TreesReader {
   Result<void> read() {
     TT_TRY(const Counts counts, read_counts());
     const Places places(counts);
-    if (places.end != section_.bytes.size()) {
-      return no("counts", section_.offset, fmt::format("arrays of {} bytes in all", section_.bytes.size()),
-                std::to_string(places.end));
+    if (places.category_words > section_.bytes.size()) {
+      return no("counts", section_.offset, fmt::format("arrays of at most {} bytes", section_.bytes.size()),
+                std::to_string(places.category_words));
     }
     value_ = {section_, places.value, counts.nodes};
     feature_ = {section_, places.feature, counts.nodes};
@@ -66,6 +78,7 @@ class TreesReader {
     right_ = {section_, places.right, counts.nodes};
     default_left_ = {section_, places.default_left, counts.nodes};
     TT_TRY_VOID(read_zero_is_missing({section_, places.zero_is_missing, counts.zero_is_missing}));
+    TT_TRY_VOID(read_category_sets({section_, places.category_sets, counts.category_sets}, places.category_words));
     trees_.nodes.reserve(counts.nodes);
     depth_.assign(counts.nodes, 0);
     has_parent_.assign(counts.nodes, false);
@@ -77,7 +90,7 @@ class TreesReader {
 
   std::unexpected<Error> no(std::string_view item, std::uint64_t offset, std::string expected, std::string found,
                             ErrorCode code = ErrorCode::model_invalid_tree) const {
-    return refuse(file_, "trees", item, offset, std::move(expected), std::move(found), code);
+    return refuse(file_, section_.name, item, offset, std::move(expected), std::move(found), code);
   }
 
   Result<Counts> read_counts() const {
@@ -88,11 +101,11 @@ class TreesReader {
     const Counts counts = ArrayView<Counts>(section_, 0, 1)[0];
     const auto within = [](std::uint32_t count, std::size_t max) { return count <= max; };
     if (!within(counts.nodes, kModelNodesMax) || !within(counts.trees, kModelTreesMax) ||
-        !within(counts.zero_is_missing, trees_.feature_count) || counts.reserved != 0) {
+        !within(counts.zero_is_missing, trees_.feature_count) || !within(counts.category_sets, kCategorySetsMax)) {
       return no("counts", section_.offset,
-                fmt::format("at most {} nodes, {} trees, {} features, and 0", kModelNodesMax, kModelTreesMax,
-                            trees_.feature_count),
-                fmt::format("{}, {}, {}, {}", counts.nodes, counts.trees, counts.zero_is_missing, counts.reserved),
+                fmt::format("at most {} nodes, {} trees, {} features and {} category sets", kModelNodesMax,
+                            kModelTreesMax, trees_.feature_count, kCategorySetsMax),
+                fmt::format("{}, {}, {}, {}", counts.nodes, counts.trees, counts.zero_is_missing, counts.category_sets),
                 ErrorCode::model_unsupported);
     }
     return counts;
@@ -108,6 +121,32 @@ class TreesReader {
       trees_.zero_is_missing.push_back(feature);
     }
     return {};
+  }
+
+  // Their words are all that is left of the section.
+  Result<void> read_category_sets(const ArrayView<CategoryRecord>& sets, std::uint64_t words_at) {
+    for (std::size_t index = 0; index < sets.size(); ++index) {
+      const CategoryRecord record = sets[index];
+      const std::string name = fmt::format("category_sets[{}]", index);
+      if (record.feature >= trees_.feature_count || record.cuts_first > 1 || record.words > kCategoryWordsMax ||
+          record.words > (section_.bytes.size() - words_at) / sizeof(std::uint32_t)) {
+        return no(name, sets.offset_of(index),
+                  fmt::format("a feature below {}, 0 or 1, at most {} words in the section", trees_.feature_count,
+                              kCategoryWordsMax),
+                  fmt::format("{}, {}, {}", record.feature, record.cuts_first, record.words));
+      }
+      const Array words(section_, words_at, record.words);
+      CategorySet set{.feature = record.feature, .cuts_first = record.cuts_first == 1, .words = {}};
+      for (std::size_t word = 0; word < words.size(); ++word) set.words.push_back(words[word]);
+      if (!set.words.empty() && set.words.back() == 0) {
+        return no(name, words.offset_of(words.size() - 1), "a last word that is not 0", "0");
+      }
+      trees_.category_sets.push_back(std::move(set));
+      words_at += std::uint64_t{record.words} * sizeof(std::uint32_t);
+    }
+    if (words_at == section_.bytes.size()) return {};
+    return no("category_sets", section_.offset + words_at, "the end of the section",
+              fmt::format("{} bytes more", section_.bytes.size() - words_at));
   }
 
   // Trees lie one after another, so a root's number says where the tree before it ends.
@@ -164,9 +203,9 @@ class TreesReader {
     node.left = left_[at];
     node.right = right_[at];
     node.default_left = default_left == 1;
-    if (node.feature >= trees_.feature_count) {
+    if (node.feature >= trees_.row_width()) {
       return no(fmt::format("feature[{}]", at), feature_.offset_of(at),
-                fmt::format("a feature below {}", trees_.feature_count), std::to_string(node.feature));
+                fmt::format("a feature or category set below {}", trees_.row_width()), std::to_string(node.feature));
     }
     if (default_left > 1) {
       return no(fmt::format("default_left[{}]", at), default_left_.offset_of(at), "0 or 1",
@@ -199,9 +238,10 @@ std::string encode_trees(const DecisionTrees& trees) {
   using Node = DecisionTrees::Node;
   const Counts counts{.nodes = static_cast<std::uint32_t>(trees.nodes.size()),
                       .trees = static_cast<std::uint32_t>(trees.roots.size()),
-                      .zero_is_missing = static_cast<std::uint32_t>(trees.zero_is_missing.size())};
+                      .zero_is_missing = static_cast<std::uint32_t>(trees.zero_is_missing.size()),
+                      .category_sets = static_cast<std::uint32_t>(trees.category_sets.size())};
   std::string out;
-  out.reserve(Places(counts).end);
+  out.reserve(Places(counts).category_words);
   append(out, counts);
   for (const Node& node : trees.nodes) append(out, node.value);
   for (const Node& node : trees.nodes) append(out, node.is_leaf() ? std::uint32_t{0} : node.feature);
@@ -210,8 +250,16 @@ std::string encode_trees(const DecisionTrees& trees) {
   for (const std::uint32_t root : trees.roots) append(out, root);
   for (const std::uint32_t group : trees.groups) append(out, group);
   for (const std::uint32_t feature : trees.zero_is_missing) append(out, feature);
+  for (const CategorySet& set : trees.category_sets) {
+    append(out, CategoryRecord{.feature = set.feature,
+                               .cuts_first = set.cuts_first ? 1U : 0U,
+                               .words = static_cast<std::uint32_t>(set.words.size())});
+  }
   for (const Node& node : trees.nodes) {
     append(out, static_cast<std::uint8_t>(!node.is_leaf() && node.default_left ? 1 : 0));
+  }
+  for (const CategorySet& set : trees.category_sets) {
+    for (const std::uint32_t word : set.words) append(out, word);
   }
   return out;
 }

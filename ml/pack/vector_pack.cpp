@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -13,7 +14,42 @@ namespace thintail::pack {
 
 namespace {
 
-constexpr std::array<std::string_view, 3> kSections = {"meta", "trees", "golden"};
+Result<void> check_sections(const Container& container, std::string_view file) {
+  const auto is_called = [&](std::size_t index, std::string_view name) {
+    return index < container.sections.size() && container.sections[index].name == name;
+  };
+  const bool is_network = is_called(1, "network");
+  const std::array<std::string_view, 3> expected = {"meta", is_network ? "network" : "trees", "golden"};
+  for (std::size_t index = 0; index < std::max(expected.size(), container.sections.size()); ++index) {
+    if (index < expected.size() && is_called(index, expected[index])) continue;
+    return refuse(file, "directory", fmt::format("[{}]", index), kDirectoryAt + kEntryBytes * index,
+                  index < expected.size() ? fmt::format("section {}", expected[index]) : "the end of it",
+                  index < container.sections.size() ? printable(container.sections[index].name) : "none");
+  }
+  return {};
+}
+
+Result<std::string> encode_checked(std::string_view meta, std::string_view model_name, std::string_view model,
+                                   std::string_view golden, std::string_view file) {
+  const std::array<Section, 3> sections = {Section{.name = "meta", .bytes = meta},
+                                           Section{.name = std::string(model_name), .bytes = model},
+                                           Section{.name = "golden", .bytes = golden}};
+  std::string out = encode_container(Kind::vector, sections);
+  // What cannot be read back, a file beyond a bound for one, must not be written.
+  TT_TRY_VOID(decode_any_vector_pack(out, file));
+  return out;
+}
+
+Result<void> check_steps(std::uint64_t steps, std::string found, std::string_view file) {
+  if (steps <= kGoldenStepsMax / kGoldenRowsMin) return {};
+  return fail(
+      {.code = ErrorCode::model_unsupported,
+       .doing = "making a model pack",
+       .file = std::string(file),
+       .field = "steps",
+       .expected = fmt::format("trees x levels, or multiplications, up to {}", kGoldenStepsMax / kGoldenRowsMin),
+       .found = std::move(found)});
+}
 
 }  // namespace
 
@@ -35,41 +71,40 @@ Result<DecisionTrees> read_library_model(std::string_view bytes, std::string_vie
 }
 
 Result<std::string> encode_vector_pack(const DecisionTrees& trees, const Origin& origin, std::string_view file) {
-  const std::uint64_t steps = std::uint64_t{kGoldenRowsMin} * trees.roots.size() * (trees.depth_max + 1ULL);
-  if (steps > kGoldenStepsMax) {
-    return fail({.code = ErrorCode::model_unsupported,
-                 .doing = "making a model pack",
-                 .file = std::string(file),
-                 .field = "trees",
-                 .expected = fmt::format("trees x levels up to {}", kGoldenStepsMax / kGoldenRowsMin),
-                 .found = fmt::format("{} trees of {} levels", trees.roots.size(), trees.depth_max + 1ULL)});
-  }
-  // The golden outputs come from the plainest layout; decode() compares this CPU's own with them.
+  TT_TRY_VOID(check_steps(trees.roots.size() * (trees.depth_max + 1ULL),
+                          fmt::format("{} trees of {} levels", trees.roots.size(), trees.depth_max + 1ULL), file));
+  // The golden outputs come from the plainest layout; decoding compares this CPU's own with them.
   const TreeEnsemble evaluated = TreeEnsemble::from_trees(trees, origin.source_sha256, Isa::scalar);
-  const std::string meta = encode_meta(trees, origin);
-  const std::string forest = encode_trees(trees);
-  const std::string golden = encode_golden(trees, evaluated);
-  const std::array<Section, 3> sections = {Section{.name = "meta", .bytes = meta},
-                                           Section{.name = "trees", .bytes = forest},
-                                           Section{.name = "golden", .bytes = golden}};
-  std::string out = encode_container(Kind::vector, sections);
-  // What cannot be read back, a file beyond a bound for one, must not be written.
-  TT_TRY_VOID(decode_vector_pack(out, file));
-  return out;
+  return encode_checked(encode_meta(trees, origin), "trees", encode_trees(trees), encode_golden(trees, evaluated),
+                        file);
 }
 
-Result<VectorPack> decode_vector_pack(std::string_view bytes, std::string_view file, Isa isa) {
+Result<std::string> encode_vector_pack(const NetworkSource& network, const Origin& origin, std::string_view file) {
+  const std::uint64_t steps = network_steps(network.spec);
+  TT_TRY_VOID(check_steps(steps, fmt::format("{}", steps), file));
+  TT_TRY(const Network evaluated, make_network(network, Isa::scalar, std::string(file)));
+  return encode_checked(encode_meta(network, origin), "network", encode_network(network), encode_golden(evaluated),
+                        file);
+}
+
+Result<AnyVectorPack> decode_any_vector_pack(std::string_view bytes, std::string_view file, Isa isa) {
   TT_TRY(const Container container, open_container(bytes, file));
   if (container.kind != Kind::vector) {
-    return refuse(file, "header", "kind", 44, "vector", std::string(kind_name(container.kind)),
-                  ErrorCode::model_unsupported);
+    return refuse(file, "header", "kind", kKindAt, "vector", std::string(kind_name(container.kind)),
+                  ErrorCode::pack_kind);
   }
-  for (std::size_t index = 0; index < std::max(kSections.size(), container.sections.size()); ++index) {
-    const bool is_there = index < container.sections.size();
-    if (is_there && index < kSections.size() && container.sections[index].name == kSections[index]) continue;
-    return refuse(file, "directory", fmt::format("[{}]", index), 64 + 32 * index,
-                  index < kSections.size() ? fmt::format("section {}", kSections[index]) : "the end of it",
-                  is_there ? printable(container.sections[index].name) : "none");
+  TT_TRY_VOID(check_sections(container, file));
+  if (container.sections[1].name == "network") {
+    TT_TRY(NetworkSource source, decode_network(container.sections[1], file));
+    TT_TRY(Origin origin, decode_meta(container.sections[0], file, source));
+    TT_TRY(Network network, make_network(source, isa, std::string(file)));
+    TT_TRY(const std::uint32_t rows, check_golden(container.sections[2], file, network, network_steps(source.spec)));
+    return NetworkPack{.origin = std::move(origin),
+                       .source = std::move(source),
+                       .network = std::move(network),
+                       .digest = container.digest,
+                       .golden_rows = rows,
+                       .file_bytes = bytes.size()};
   }
   DecisionTrees trees;
   TT_TRY(Origin origin, decode_meta(container.sections[0], file, trees));
@@ -82,6 +117,12 @@ Result<VectorPack> decode_vector_pack(std::string_view bytes, std::string_view f
                     .node_count = static_cast<std::uint32_t>(trees.nodes.size()),
                     .golden_rows = rows,
                     .file_bytes = bytes.size()};
+}
+
+Result<VectorPack> decode_vector_pack(std::string_view bytes, std::string_view file, Isa isa) {
+  TT_TRY(AnyVectorPack any, decode_any_vector_pack(bytes, file, isa));
+  if (auto* trees = std::get_if<VectorPack>(&any)) return std::move(*trees);
+  return refuse(file, "directory", "[1]", kDirectoryAt + kEntryBytes, "section trees", "network", ErrorCode::pack_kind);
 }
 
 Result<VectorPack> load_vector_pack(const std::string& path, Isa isa) {

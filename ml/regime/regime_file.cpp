@@ -12,6 +12,9 @@
 
 #include "core/base/whole_file.hpp"
 #include "core/config/nearest_name.hpp"
+#include "core/config/toml_node.hpp"
+#include "core/config/toml_shape.hpp"
+#include "core/config/toml_text.hpp"
 #include "core/config/unknown_key.hpp"
 
 namespace thintail {
@@ -27,16 +30,6 @@ bool is_name(std::string_view text) {
   return !text.empty() && text.size() <= kNameSizeMax && std::ranges::all_of(text, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || std::string_view("-_.").contains(c);
   });
-}
-
-std::string describe(const toml::node* node) {
-  if (node == nullptr) return "none";
-  if (const auto* text = node->as_string()) return fmt::format("the text \"{}\"", printable(text->get()));
-  if (const auto* whole = node->as_integer()) return fmt::format("the integer {}", whole->get());
-  if (const auto* number = node->as_floating_point()) return fmt::format("the number {}", number->get());
-  if (const auto* flag = node->as_boolean()) return flag->get() ? "true" : "false";
-  if (const auto* list = node->as_array()) return fmt::format("a list of {}", list->size());
-  return node->is_table() ? "a table" : "a date or time";
 }
 
 class Reader {
@@ -74,7 +67,7 @@ class Reader {
                  .column = place.column,
                  .field = std::move(field),
                  .expected = std::move(expected),
-                 .found = found.empty() ? describe(node) : std::move(found)});
+                 .found = found.empty() ? config::describe_node(node) : std::move(found)});
   }
 
   // `prefix` is the field that the table is, with its dot.
@@ -270,7 +263,14 @@ std::string list_of(const double* values, std::size_t size) {
 }  // namespace
 
 Result<RegimeModel> RegimeModel::from_toml(std::string_view text, const std::string& file) {
-  const toml::parse_result parsed = toml::parse(text, file);
+  if (config::has_deep_keys(text)) {
+    return fail({.code = ErrorCode::config_syntax,
+                 .doing = "reading a regime model",
+                 .file = file,
+                 .expected = fmt::format("keys of at most {} parts", config::kTomlKeyPartsMax),
+                 .found = "a longer one"});
+  }
+  const toml::parse_result parsed = config::parse_toml(text, file);
   if (!parsed) {
     return fail({.code = ErrorCode::config_syntax,
                  .doing = "reading a regime model",

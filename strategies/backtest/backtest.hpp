@@ -4,16 +4,30 @@
 //   invariant  the same events as a paper run of the same ticks through shared memory, and as the replay of its journal.
 #pragma once
 
+#include <optional>
+
 #include "core/event/decision_hash.hpp"
 #include "strategies/backtest/simulated_driver.hpp"
 #include "strategies/pipeline/preamble.hpp"
+#include "strategies/swap/model_offers.hpp"
 
 namespace thintail {
+
+// Models that come into force while a backtest runs.
+class ModelSwaps {
+ public:
+  virtual ~ModelSwaps() = default;
+  // Asked between two inputs, once `ticks` were taken; nothing leaves things as they are.
+  virtual std::optional<ModelOffer> next(std::uint64_t ticks, bool shadow_is_warm) = 0;
+  // The event of the last offer was taken in.
+  virtual void taken() = 0;
+};
 
 struct BacktestOptions {
   Isa isa = Isa::scalar;
   std::uint32_t epoch = 1;
-  const LoadedModel* model = nullptr;
+  const DecisionModel* model = nullptr;
+  ModelSwaps* swaps = nullptr;  // `model` is in slot 0 and in force before any of them
 };
 
 struct BacktestResult {
@@ -61,7 +75,15 @@ BacktestResult run_backtest(Source& source, const Settings& settings, const Inst
   SimulatedDriver driver(
       source, pipeline, venue, sink, probe,
       to_events(make_preamble(settings, instruments, options.model, options.epoch), 0, kFlagSimulated));
-  while (driver.step()) {
+  for (std::uint64_t ticks = 0; driver.step();) {
+    if (options.swaps == nullptr) [[likely]]
+      continue;
+    const std::optional<ModelOffer> offer = options.swaps->next(++ticks, pipeline.shadow_is_warm());
+    if (!offer) continue;
+    if (offer->event.slot != pipeline.slot_in_force()) pipeline.place(offer->event.slot, *offer->predictor);
+    Event event = Event::make(driver.last_ns(), kNoInstrument, offer->event, kFlagSimulated);
+    driver.take(event);
+    options.swaps->taken();
   }
   driver.finish();
   return {hash.digest(), sink.sequence(), hash.outputs(), pipeline.market().venue_clamps()};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "strategies/backtest/replayer.hpp"
 
+#include <array>
 #include <cstring>
 #include <memory>
 #include <vector>
@@ -8,7 +9,9 @@
 #include "core/config/config.hpp"
 #include "core/event/decision_hash.hpp"
 #include "ml/features/feature_set.hpp"
+#include "strategies/model/decision_model_file.hpp"
 #include "strategies/pipeline/preamble.hpp"
+#include "strategies/swap/deployed_model.hpp"
 
 namespace thintail {
 namespace {
@@ -41,9 +44,37 @@ class OutputQueue {
 struct EpochRun {
   Settings settings;
   InstrumentTable instruments;
-  std::optional<LoadedModel> model;
+  const FeatureSet* features = nullptr;  // configured; null: what the model reads
+  std::optional<DecisionModel> first_model;
+  std::array<std::unique_ptr<DeployedModel>, DecisionPipeline::kModelSlots> models;  // later ones, by slot
   std::optional<DecisionPipeline> pipeline;
 };
+
+// The model of a digest: from the store, or else from the file in use, which may have become another one since.
+Result<DecisionModel> find_model(const Sha256Digest& digest, const EpochRun& run, const ReplayOptions& options) {
+  const std::string& file = options.model_path.empty() ? run.settings.model.path : options.model_path;
+  const std::string path = options.models && options.models->has(digest) ? options.models->path_of(digest) : file;
+  TT_TRY(DecisionModel model, load_decision_model(path, options.isa, run.features));
+  if (model.digest == digest) return model;
+  return fail({.code = ErrorCode::model_hash_mismatch,
+               .doing = "replaying with a model that the journal names",
+               .file = path,
+               .expected = to_hex(digest),
+               .found = to_hex(model.digest)});
+}
+
+// A model that came into the shadow or into force in mid-run lies in its slot before the event is taken.
+Result<void> place_model(const Event& input, EpochRun& run, const ReplayOptions& options) {
+  const auto event = input.as<Model>();
+  if (event.slot >= run.models.size() || event.slot == run.pipeline->slot_in_force()) return {};
+  auto& place = run.models[event.slot];
+  if (place != nullptr && place->model().digest == event.sha256 && event.stage == ModelStage::live) return {};
+  TT_TRY(DecisionModel model, find_model(event.sha256, run, options));
+  auto deployed = std::make_unique<DeployedModel>(std::move(model), run.instruments.size());
+  run.pipeline->place(event.slot, deployed->predictor());
+  place = std::move(deployed);
+  return {};
+}
 
 Result<std::unique_ptr<EpochRun>> build(const Preamble& preamble, const ReplayOptions& options) {
   auto run = std::make_unique<EpochRun>();
@@ -51,30 +82,21 @@ Result<std::unique_ptr<EpochRun>> build(const Preamble& preamble, const ReplayOp
   for (const Instrument& instrument : preamble.instruments) TT_TRY_VOID(run->instruments.add(instrument));
   run->settings.core.instruments_max =
       std::max<std::uint32_t>(1, static_cast<std::uint32_t>(preamble.instruments.size()));
-  if (preamble.has_model) {
-    const std::string& path = options.model_path.empty() ? run->settings.model.path : options.model_path;
-    const FeatureSet* set = nullptr;
-    if (!run->settings.features.set.empty()) {
-      TT_TRY(set, FeatureSet::find(run->settings.features.set));
-    }
-    TT_TRY(LoadedModel model, load_model(path, set));
-    if (model.trees.sha256() != preamble.model_hash) {
-      return fail({.code = ErrorCode::model_hash_mismatch,
-                   .doing = "replaying with the model that the journal names",
-                   .file = path,
-                   .expected = to_hex(preamble.model_hash),
-                   .found = to_hex(model.trees.sha256())});
-    }
-    run->model.emplace(std::move(model));
+  if (!run->settings.features.set.empty()) {
+    TT_TRY(run->features, FeatureSet::find(run->settings.features.set));
   }
-  if (run->settings.strategy.kind == StrategyKind::model_edge && !run->model) {
+  if (preamble.has_model) {
+    TT_TRY(DecisionModel model, find_model(preamble.model_hash, *run, options));
+    run->first_model.emplace(std::move(model));
+  }
+  if (run->settings.strategy.kind == StrategyKind::model_edge && !run->first_model) {
     return fail({.code = ErrorCode::replay_incomplete,
                  .doing = "replaying a run of strategy model_edge",
                  .expected = "a Model event",
                  .found = "none"});
   }
   run->pipeline.emplace(run->settings, run->instruments,
-                        PipelineOptions{options.isa, preamble.epoch, run->model ? &*run->model : nullptr});
+                        PipelineOptions{options.isa, preamble.epoch, run->first_model ? &*run->first_model : nullptr});
   for (InstrumentId id = 0; id < run->instruments.size(); ++id) run->pipeline->enable(id);
   return run;
 }
@@ -135,6 +157,7 @@ Result<ReplayResult> replay_journal(const std::function<bool(Event&)>& next, con
       }
       ++result.inputs;
       queue.begin(event.sequence);
+      if (event.type == EventType::model) TT_TRY_VOID(place_model(event, *run, options));
       run->pipeline->on_input(event, queue, probe);
     }
     if (on_event) on_event(event);

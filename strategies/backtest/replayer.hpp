@@ -12,12 +12,14 @@
 #include "core/base/hash.hpp"
 #include "strategies/backtest/run_comparison.hpp"
 #include "strategies/pipeline/decision_pipeline.hpp"
+#include "strategies/swap/model_store.hpp"
 
 namespace thintail {
 
 struct ReplayOptions {
   Isa isa = Isa::scalar;
   std::string model_path;  // empty: the path that the recorded configuration names
+  std::optional<ModelStore> models = {};  // that Model events name
 };
 
 struct ReplayResult {

@@ -18,7 +18,6 @@ DecisionPipeline::DecisionPipeline(const Settings& settings, const InstrumentTab
                                    const PipelineOptions& options)
     : settings_(&settings),
       instruments_(&instruments),
-      trees_(options.model == nullptr ? nullptr : &options.model->trees),
       market_(instruments, features_of(options), options.isa, settings.core.instruments_max),
       gate_(settings, settings.core.instruments_max),
       books_(settings.core.instruments_max),
@@ -29,21 +28,79 @@ DecisionPipeline::DecisionPipeline(const Settings& settings, const InstrumentTab
       commission_bp_(static_cast<double>(settings.venue.commission_per_million_e9) / 1e9 / 100.0),
       cooldown_ns_(static_cast<std::int64_t>(settings.strategy.cooldown_ms) * 1'000'000),
       epoch_(options.epoch) {
-  TT_CHECK(kind_ != StrategyKind::model_edge || trees_ != nullptr, "a model for the model_edge strategy");
-  if (const FeatureSet* set = features_of(options)) mandatory_ = set->mandatory();
+  TT_CHECK(kind_ != StrategyKind::model_edge || options.model != nullptr, "a model for the model_edge strategy");
+  if (options.model == nullptr) return;
+  first_.emplace(*options.model, settings.core.instruments_max);
+  live_ = slots_[slot_] = &*first_;
 }
 
 void DecisionPipeline::enable(InstrumentId id) {
   TT_CHECK(id < books_.size(), "at most core.instruments_max instruments");
   const Instrument& instrument = (*instruments_)[id];
   market_.enable(id);
+  if (first_) first_->enable(id);
   gate_.enable(id, instrument);
   const auto quantity = settings_->strategy.quantity.find(instrument.symbol);
   books_[id].trade_quantity_e9 = quantity == settings_->strategy.quantity.end() ? 0 : quantity->second.e9;
+  books_[id].lot_step_e9 = std::max<std::int64_t>(1, instrument.lot_step_e9);
 }
 
-Prediction DecisionPipeline::predict(const Event& input, const FeatureRow& row, const Quote& quote,
-                                     double mid) const noexcept {
+void DecisionPipeline::place(std::uint16_t slot, Predictor& predictor) noexcept {
+  TT_CHECK(slot < kModelSlots && slot != slot_ && live_ != nullptr, "a slot beside the one in force");
+  TT_CHECK(predictor.model().features->hash() == live_->model().features->hash(), "a model of the features in force");
+  if (shadow_ == slots_[slot]) shadow_ = nullptr;
+  slots_[slot] = &predictor;
+}
+
+void DecisionPipeline::on_model(const Event& input) noexcept {
+  const auto model = input.as<Model>();
+  if (model.slot >= kModelSlots || slots_[model.slot] == nullptr ||
+      slots_[model.slot]->model().digest != model.sha256) {
+    ++unknown_models_;
+    return;
+  }
+  shadow_ = nullptr;
+  shadow_is_warm_ = false;
+  if (model.stage == ModelStage::live) {
+    slot_ = model.slot;
+    live_ = slots_[slot_];
+  } else if (model.slot != slot_) {
+    shadow_ = slots_[model.slot];
+    for (Book& book : books_) book.in_shadow = false;
+  }
+}
+
+void DecisionPipeline::look_at_shadow() noexcept {
+  shadow_is_warm_ = true;
+  for (std::size_t id = 0; id < books_.size() && shadow_is_warm_; ++id) {
+    shadow_is_warm_ = !books_[id].in_shadow || shadow_->is_warm(static_cast<InstrumentId>(id));
+  }
+}
+
+void DecisionPipeline::on_gap() noexcept {
+  market_.on_gap();
+  if (live_ != nullptr) live_->on_gap();
+  if (shadow_ != nullptr) shadow_->on_gap();
+}
+
+std::int64_t DecisionPipeline::trade_quantity_e9(InstrumentId id, const Book& book) const noexcept {
+  const double scale = kind_ == StrategyKind::model_edge ? live_->risk_scale(id) : 1.0;
+  if (scale >= 1.0) return book.trade_quantity_e9;
+  const auto scaled_e9 = static_cast<std::int64_t>(static_cast<double>(book.trade_quantity_e9) * scale);
+  return scaled_e9 - scaled_e9 % book.lot_step_e9;
+}
+
+void DecisionPipeline::after_tick(const Event& input, const FeatureRow* row, Book& book) noexcept {
+  if (shadow_ != nullptr) [[unlikely]] {
+    shadow_->shadow(input.instrument, *row, book.closed, input.time_ns);
+    book.in_shadow = true;
+  }
+  if (kind_ == StrategyKind::model_edge) live_->after_tick(input.instrument);
+  book.closed = 0;
+}
+
+Prediction DecisionPipeline::predict(const Event& input, const FeatureRow& row, const Quote& quote, double mid,
+                                     const Book& book, RegimeChange& change) noexcept {
   // A crossed quote costs no negative spread.
   const double spread = static_cast<double>(quote.buy_e9()) - static_cast<double>(quote.sell_e9());
   const double cost_bp = mid > 0 ? spread / mid * 1e4 + 2 * commission_bp_ : 0.0;
@@ -52,18 +109,15 @@ Prediction DecisionPipeline::predict(const Event& input, const FeatureRow& row, 
                         0.0f,
                         static_cast<float>(cost_bp),
                         static_cast<std::uint32_t>(row.defined.count()),
-                        0,
+                        slot_,
                         PredictionState::valid,
                         0};
-  if (!row.defined.contains(mandatory_)) {
-    prediction.state = PredictionState::warming_up;
-    return prediction;
-  }
-  prediction.score = trees_->margin(row.values.data());
-  if (!std::isfinite(prediction.score)) {
-    prediction.score = 0.0f;  // NaN payloads differ between processors; the state says what happened
-    prediction.state = PredictionState::not_finite;
-  }
+  std::int64_t twice_mid_e9 = 0;
+  if (__builtin_add_overflow(quote.bid_e9, quote.ask_e9, &twice_mid_e9)) twice_mid_e9 = 0;  // no mid
+  const Predictor::Answer answer = live_->on_tick(input.instrument, row, twice_mid_e9, book.closed, input.time_ns);
+  if (answer.regime_changed) change = answer.regime;
+  prediction.score = answer.score;
+  prediction.state = answer.state;
   return prediction;
 }
 

@@ -8,14 +8,16 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <limits>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "core/config/settings.hpp"
 #include "core/event/payloads.hpp"
 #include "core/isa/isa.hpp"
-#include "ml/models/tree_ensemble.hpp"
+#include "ml/predictor/predictor.hpp"
 #include "strategies/pipeline/market_state.hpp"
 #include "strategies/pipeline/probe.hpp"
 #include "strategies/portfolio/portfolio.hpp"
@@ -30,7 +32,9 @@ enum class StrategyId : std::uint16_t { none = 0, fade_last_move = 1, model_edge
 struct PipelineOptions {
   Isa isa = Isa::scalar;
   std::uint32_t epoch = 1;  // high half of every client order id
-  const LoadedModel* model = nullptr;  // required by StrategyKind::model_edge; must outlive the pipeline
+  // In force from the start, in slot 0; its features are the pipeline's. Required by StrategyKind::model_edge; must outlive the
+  // pipeline.
+  const DecisionModel* model = nullptr;
 };
 
 // A sink may also be told where an instrument and the gate stand each time that changes: monitors show it.
@@ -50,9 +54,20 @@ class DecisionPipeline {
 
   // `settings` and `instruments` must outlive the pipeline.
   DecisionPipeline(const Settings& settings, const InstrumentTable& instruments, const PipelineOptions& options);
+  DecisionPipeline(const DecisionPipeline&) = delete;
+  DecisionPipeline& operator=(const DecisionPipeline&) = delete;
 
   // Allocates what the instrument needs; before its first tick. Cold.
   void enable(InstrumentId id);
+
+  // Places of models: one is in force, the other waits for a Model event that names it.
+  static constexpr std::uint16_t kModelSlots = 2;
+  // REQUIRES: between two inputs; the slot is not the one in force; of the features in force; enabled for every instrument that
+  // this is enabled for; it outlives its stay: until a Model event has put another slot in force.
+  void place(std::uint16_t slot, Predictor& predictor) noexcept;
+  std::uint16_t slot_in_force() const noexcept { return slot_; }
+  // Whether the model in the shadow has seen enough of every instrument that ticked since it was put there. As of the last timer.
+  bool shadow_is_warm() const noexcept { return shadow_is_warm_; }
 
   // Takes an input that already stands in the stream (its sequence and time are final) and appends what it decides to `sink`.
   template <EventSink Sink, class Probe>
@@ -67,14 +82,15 @@ class DecisionPipeline {
           market_.on_book(input.instrument, input.as<thintail::Book>(), input.flags);
         }
         break;
-      case EventType::gap: market_.on_gap(); break;
+      case EventType::gap: on_gap(); break;
+      case EventType::model: on_model(input); break;
       case EventType::fill: on_fill(input, sink); break;
       case EventType::timer: on_timer(input, sink); break;
       case EventType::report: on_report(input, sink); break;
       case EventType::command: on_command(input, sink); break;
       case EventType::session: on_session(input, sink); break;
       case EventType::position: restore(input, sink); break;
-      default: break;  // configuration, instruments and models change nothing here
+      default: break;  // configuration and instruments change nothing here
     }
   }
 
@@ -87,6 +103,8 @@ class DecisionPipeline {
   GateLatches latches() const noexcept {
     return {gate_.is_killed(), gate_.is_paused(), gate_.is_journal_lagging(), flattening_};
   }
+  // Model events that name a slot with no such model in it: they change nothing.
+  std::uint64_t unknown_models() const noexcept { return unknown_models_; }
   // Answers to no order in flight (of another epoch, repeated, or contradicting their order): counted, and otherwise left alone.
   std::uint64_t unknown_fills() const noexcept { return unknown_fills_; }
 
@@ -109,6 +127,9 @@ class DecisionPipeline {
     std::int64_t trade_quantity_e9 = 0;  // the position that the strategy takes
     std::int64_t next_change_ns = std::numeric_limits<std::int64_t>::min();
     double last_mid = 0;
+    std::int64_t lot_step_e9 = 1;
+    std::uint32_t closed = 0;  // a bit for each BarPeriod of which a bar closed since the last tick
+    bool in_shadow = false;  // it ticked while a model was in the shadow
 
     Exposure exposure() const noexcept { return {holding.quantity_e9(), working_buy_e9, working_sell_e9}; }
   };
@@ -118,16 +139,21 @@ class DecisionPipeline {
     if (!market_.is_enabled(input.instrument)) [[unlikely]]
       return;
     const auto tick = input.as<Tick>();
+    Book& book = books_[input.instrument];
     const FeatureRow* row =
-        market_.on_tick(input.instrument, tick, input.time_ns,
-                        [&](InstrumentId id, const ClosedBar& bar) { append_bar(id, bar, input.time_ns, sink); });
+        market_.on_tick(input.instrument, tick, input.time_ns, [&](InstrumentId id, const ClosedBar& bar) {
+          book.closed |= bit_of(bar.period);
+          append_bar(id, bar, input.time_ns, sink);
+        });
     probe.mark(Stage::features);
     const Quote& quote = market_.quote(input.instrument);
     const double mid = quote.mid();
-    Book& book = books_[input.instrument];
     bool intent = false;
     if (kind_ == StrategyKind::model_edge) {
-      const Prediction prediction = predict(input, *row, quote, mid);
+      RegimeChange change{};
+      const Prediction prediction = predict(input, *row, quote, mid, book, change);
+      if (change.from != change.to) [[unlikely]]
+        append_regime(input, change, sink);
       append(sink, input.time_ns, input.instrument, prediction);
       probe.mark(Stage::model);
       if (prediction.state == PredictionState::valid) {
@@ -143,20 +169,34 @@ class DecisionPipeline {
     }
     book.last_mid = mid;
     probe.end(intent);
+    after_tick(input, row, book);
   }
 
   static int direction_of(std::int64_t quantity_e9) noexcept { return (quantity_e9 > 0) - (quantity_e9 < 0); }
 
-  TT_HOT Prediction predict(const Event& input, const FeatureRow& row, const Quote& quote, double mid) const noexcept;
+  static constexpr std::uint32_t bit_of(BarPeriod period) noexcept { return 1u << static_cast<unsigned>(period); }
+
+  // `change`: where the regime changes on this tick.
+  TT_HOT Prediction predict(const Event& input, const FeatureRow& row, const Quote& quote, double mid, const Book& book,
+                            RegimeChange& change) noexcept;
+  // What can wait until the decision is out.
+  TT_HOT void after_tick(const Event& input, const FeatureRow* row, Book& book) noexcept;
+  void on_gap() noexcept;
+  void on_model(const Event& input) noexcept;
+  // Called by timers while a model is in the shadow.
+  void look_at_shadow() noexcept;
+  // What the strategy takes of an instrument in the regime in force: never more than is configured, in whole lots.
+  std::int64_t trade_quantity_e9(InstrumentId id, const Book& book) const noexcept;
 
   // Moves the position to what `decision` wants, when it differs from what is held and working. True where an intent went out.
   template <EventSink Sink>
   TT_HOT bool follow(const Event& input, Book& book, Decision decision, int held, float score, float cost,
                      StrategyId strategy, Sink& sink) noexcept {
     if (decision.direction == held || input.time_ns < book.next_change_ns || book.trade_quantity_e9 == 0) return false;
-    book.next_change_ns = input.time_ns + cooldown_ns_;
     const std::int64_t expected_e9 = book.exposure().expected_e9();
-    const std::int64_t target_e9 = decision.direction * book.trade_quantity_e9;
+    const std::int64_t target_e9 = decision.direction * trade_quantity_e9(input.instrument, book);
+    if (target_e9 == expected_e9) return false;  // flat, in a regime that takes no risk
+    book.next_change_ns = input.time_ns + cooldown_ns_;
     append(sink, input.time_ns, input.instrument,
            thintail::Signal{input.sequence, target_e9, expected_e9, score, cost, static_cast<std::uint16_t>(strategy),
                             static_cast<std::uint16_t>(decision.reason), 0});
@@ -210,8 +250,11 @@ class DecisionPipeline {
 
   template <EventSink Sink>
   void on_timer(const Event& input, Sink& sink) noexcept {
-    market_.on_timer(input.time_ns, kTimerBarOutputs,
-                     [&](InstrumentId id, const ClosedBar& bar) { append_bar(id, bar, input.time_ns, sink); });
+    market_.on_timer(input.time_ns, kTimerBarOutputs, [&](InstrumentId id, const ClosedBar& bar) {
+      books_[id].closed |= bit_of(bar.period);
+      append_bar(id, bar, input.time_ns, sink);
+    });
+    if (shadow_ != nullptr) look_at_shadow();
     if (flattening_) flatten(input, sink);
   }
 
@@ -308,6 +351,11 @@ class DecisionPipeline {
     }
   }
 
+  template <EventSink Sink>
+  static void append_regime(const Event& input, const RegimeChange& change, Sink& sink) noexcept {
+    append(sink, input.time_ns, input.instrument, to_payload(change, input.sequence));
+  }
+
   // An output carries its cause's time.
   template <EventSink Sink, EventPayload P>
   TT_HOT static void append(Sink& sink, std::int64_t time_ns, InstrumentId id, const P& payload) noexcept {
@@ -317,7 +365,12 @@ class DecisionPipeline {
 
   const Settings* settings_;
   const InstrumentTable* instruments_;
-  const TreeEnsemble* trees_ = nullptr;
+  std::optional<Predictor> first_;  // in slot 0 until another one is placed there
+  std::array<Predictor*, kModelSlots> slots_{};
+  Predictor* live_ = nullptr;  // of slot_
+  Predictor* shadow_ = nullptr;
+  std::uint16_t slot_ = 0;
+  bool shadow_is_warm_ = false;
   MarketState market_;
   RiskGate gate_;
   std::vector<Book> books_;
@@ -327,10 +380,10 @@ class DecisionPipeline {
   double exit_;
   double commission_bp_;  // of one side, in basis points of notional
   std::int64_t cooldown_ns_;
-  LaneMask mandatory_;
   std::uint64_t epoch_;
   std::uint64_t order_counter_ = 0;
   std::uint64_t unknown_fills_ = 0;
+  std::uint64_t unknown_models_ = 0;
   std::size_t flatten_next_ = 0;
   bool flattening_ = false;
 };

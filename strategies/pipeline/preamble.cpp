@@ -25,14 +25,14 @@ void push_text(std::vector<Event>& events, std::string_view text, std::int64_t t
 
 }  // namespace
 
-Preamble make_preamble(const Settings& settings, const InstrumentTable& instruments, const LoadedModel* model,
+Preamble make_preamble(const Settings& settings, const InstrumentTable& instruments, const DecisionModel* model,
                        std::uint32_t epoch, std::map<InstrumentId, Position> positions) {
   Preamble preamble;
   preamble.epoch = epoch;
   preamble.config_text = canonical_text(settings);
   preamble.instruments.assign(instruments.rows().begin(), instruments.rows().end());
   preamble.has_model = model != nullptr;
-  if (model != nullptr) preamble.model_hash = model->trees.sha256();
+  if (model != nullptr) preamble.model_hash = model->digest;
   preamble.positions = std::move(positions);
   return preamble;
 }
@@ -57,7 +57,7 @@ std::vector<Event> to_events(const Preamble& preamble, std::int64_t time_ns, uns
     push_text(events, text, time_ns, static_cast<std::uint32_t>(id), flags);
   }
   if (preamble.has_model) {
-    events.push_back(Event::make(time_ns, kNoInstrument, Model{0, 0, 1, preamble.model_hash}, flags));
+    events.push_back(Event::make(time_ns, kNoInstrument, Model{0, ModelStage::live, 1, preamble.model_hash}, flags));
   }
   for (const auto& [id, position] : preamble.positions) {
     events.push_back(Event::make(time_ns, id, position, flags | kFlagSnapshot));

@@ -15,7 +15,7 @@
 #include "core/config/settings.hpp"
 #include "core/event/payloads.hpp"
 #include "core/instrument/instrument_table.hpp"
-#include "ml/models/tree_ensemble.hpp"
+#include "ml/predictor/decision_model.hpp"
 
 namespace thintail {
 
@@ -39,7 +39,7 @@ struct Preamble {
 };
 
 // What a run of these settings begins with. `model` may be null.
-Preamble make_preamble(const Settings& settings, const InstrumentTable& instruments, const LoadedModel* model,
+Preamble make_preamble(const Settings& settings, const InstrumentTable& instruments, const DecisionModel* model,
                        std::uint32_t epoch, std::map<InstrumentId, Position> positions = {});
 
 // The preamble as events, in order; sequences are the sink's to give. The latches come last, as Command events with kFlagSnapshot, id 0

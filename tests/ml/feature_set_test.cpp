@@ -314,5 +314,50 @@ TEST(FeatureSet, find_knows_every_built_in_set_and_reads_files) {
   EXPECT_EQ(bad.error().line, 2u);
 }
 
+// A pack holds nothing of a set but its canonical text.
+TEST(FeatureSet, every_family_comes_back_from_its_canonical_text) {
+  for (const FeatureFamily* family : feature_families()) {
+    const std::string lane = toml_line(example_of(*family));
+    const auto set = FeatureSet::from_toml(
+        "name = \"one-of-" + std::string(family->name) + "\"\nfeatures = [\n" + lane + ",\n]\n", "one.toml");
+    ASSERT_TRUE(set.has_value()) << family->name << ": " << set.error().message();
+    const auto back = FeatureSet::from_canonical(set->canonical_text(), "model.ttm");
+    ASSERT_TRUE(back.has_value()) << family->name << ": " << back.error().message();
+    EXPECT_NE(*back, &*set);
+    EXPECT_EQ((*back)->hash(), set->hash()) << family->name;
+    EXPECT_EQ((*back)->features()[0], set->features()[0]) << family->name;
+    EXPECT_EQ(FeatureSet::from_canonical(set->canonical_text(), "other.ttm").value(), *back)
+        << "equal texts give one set";
+  }
+  for (const FeatureSet* set : FeatureSet::all())
+    EXPECT_EQ(FeatureSet::from_canonical(set->canonical_text(), "").value(), set);
+}
+
+TEST(FeatureSet, a_canonical_text_that_this_release_would_write_otherwise_is_refused_by_its_line) {
+  std::string text = built_in("core-32").canonical_text();
+  const auto refused = [&](std::string_view from, std::string_view to) {
+    std::string other = text;
+    const std::size_t at = other.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    other.replace(at, from.size(), to);
+    const auto set = FeatureSet::from_canonical(other, "model.ttm");
+    EXPECT_FALSE(set.has_value()) << from;
+    if (set) return std::uint64_t{0};
+    EXPECT_EQ(set.error().code, ErrorCode::model_feature_mismatch) << set.error().message();
+    EXPECT_EQ(set.error().file, "model.ttm");
+    return set.error().line;
+  };
+  const auto line_of = [&](std::string_view words) {
+    return static_cast<std::uint64_t>(
+               std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(text.find(words)), '\n')) +
+           1;
+  };
+  EXPECT_EQ(refused("numeric_contract = \"1\"", "numeric_contract = \"2\""), line_of("numeric_contract"));
+  EXPECT_EQ(refused("sha256 = \"", "sha256 = \"0"), line_of("sha256"));
+  EXPECT_EQ(refused("version = 1", "version = 7"), line_of("version = 1"));
+  EXPECT_EQ(refused("unit = \"", "unit = \"x"), line_of("unit = "));
+  EXPECT_EQ(refused("[rules]", "[rules]\nmore = 1"), line_of("[rules]") + 1);
+}
+
 }  // namespace
 }  // namespace thintail

@@ -15,6 +15,7 @@
 #include "ml/pack/pack_sections.hpp"
 #include "ml/pack/vector_pack.hpp"
 #include "tests/support/data.hpp"
+#include "tests/support/networks.hpp"
 #include "tests/support/temp_folder.hpp"
 #include "tests/support/xgboost_model.hpp"
 
@@ -165,6 +166,116 @@ TEST(PackVector, a_file_of_no_known_library_is_refused_by_its_first_bytes) {
   }
 }
 
+TEST(PackVector, categories_come_back_to_the_bit) {
+  DecisionTrees trees;
+  trees.feature_count = 2;
+  trees.base_margins = {0.5};
+  trees.objective = "reg:squarederror";
+  trees.depth_max = 1;
+  trees.category_sets = {{.feature = 1, .cuts_first = false, .words = {0b1010, 1}},
+                         {.feature = 0, .cuts_first = true, .words = {}}};
+  trees.nodes = {{.value = 0.5, .feature = 2, .left = 1, .right = 2},
+                 {.value = 3},
+                 {.value = 4},
+                 {.value = 0.5, .feature = 3, .left = 4, .right = 5, .default_left = true},
+                 {.value = 8},
+                 {.value = 16}};
+  trees.roots = {0, 3};
+  trees.groups = {0, 0};
+  const std::string good = packed(trees);
+  const auto model = decode(good);
+  ASSERT_TRUE(model) << model.error().message();
+  for (const float category : {0.0F, 1.0F, 2.0F, 3.0F, 32.0F, 33.0F, 64.0F, -1.0F}) {
+    const bool is_in = category == 1.0F || category == 3.0F || category == 32.0F;
+    const std::vector<float> row = {0.0F, category};
+    EXPECT_EQ(model->trees.margin(row.data()), 0.5F + (is_in ? 4.0F : 3.0F) + 8.0F) << category;
+  }
+  // A word that is dropped when sets are made cannot stand at a set's end.
+  std::uint32_t zero = 0;
+  refused(with(good, offset_of(good, 1) + 16 + 6 * 20 + 2 * 8 + 2 * 12 + 6 + 4, zero), ErrorCode::model_invalid_tree,
+          fmt::format("trees.category_sets[0] at byte {}", offset_of(good, 1) + 16 + 6 * 20 + 2 * 8 + 2 * 12 + 6 + 4));
+}
+
+// --- networks ----------------------------------------------------------------------------------------------------------
+
+pack::NetworkSource every_layer_in(bool int8) {
+  pack::NetworkSource source{.spec = test::every_layer(5), .ranges = {}};
+  if (!int8) return source;
+  const auto network = Network::make(source.spec, Isa::scalar);
+  source.ranges = network->calibrate(test::RandomNetworks(6).numbers(std::size_t{64} * source.spec.inputs, 1.0F));
+  return source;
+}
+
+std::string packed(const pack::NetworkSource& network) {
+  auto bytes = pack::encode_vector_pack(network, kOrigin, "model");
+  if (!bytes) throw std::runtime_error(bytes.error().message());
+  return *bytes;
+}
+
+TEST(PackVector, a_network_of_every_layer_comes_back_to_the_bit_in_float32_and_in_int8) {
+  for (const bool int8 : {false, true}) {
+    const pack::NetworkSource source = every_layer_in(int8);
+    const std::string bytes = packed(source);
+    EXPECT_EQ(bytes, packed(source));
+    for (const Isa isa : test::available_isas()) {
+      const auto any = pack::decode_any_vector_pack(bytes, "net.ttm", isa);
+      ASSERT_TRUE(any) << any.error().message();
+      const auto& model = std::get<pack::NetworkPack>(*any);
+      EXPECT_EQ(model.golden_rows, 256U);
+      EXPECT_EQ(model.network.quantized_matrices() > 0, int8);
+      EXPECT_EQ(pack::encode_network(model.source), pack::encode_network(source));
+      const auto direct = pack::make_network(source, Isa::scalar, "");
+      ASSERT_TRUE(direct);
+      test::NetworkRun ours(model.network);
+      test::NetworkRun theirs(*direct);
+      const std::vector<float> rows = test::RandomNetworks(9).numbers(std::size_t{200} * source.spec.inputs, 1.0F);
+      for (std::size_t at = 0; at < rows.size(); at += source.spec.inputs) {
+        ASSERT_EQ(ours.step(rows.data() + at), theirs.step(rows.data() + at)) << at;
+      }
+    }
+  }
+}
+
+TEST(PackVector, a_network_is_no_model_of_trees) {
+  const auto model = decode(packed(every_layer_in(false)));
+  ASSERT_FALSE(model);
+  EXPECT_EQ(model.error().code, ErrorCode::pack_kind);
+}
+
+TEST(PackVector, a_network_whose_bytes_are_cut_or_changed_is_refused_or_harmless) {
+  const std::string good = packed(every_layer_in(true));
+  std::mt19937_64 random(13);
+  const auto open = [](const std::string& bytes) { return pack::decode_any_vector_pack(bytes, "net.ttm"); };
+  ASSERT_TRUE(open(good));
+  for (std::size_t size = 0; size < good.size(); size += 1 + random() % 997)
+    ASSERT_FALSE(open(good.substr(0, size))) << size;
+  // The records of layers and their counts, byte by byte; a sample of the weights.
+  const std::uint64_t network = offset_of(good, 1);
+  int refusals = 0;
+  for (std::uint64_t at = network; at < network + 16 + 11 * 64; ++at) {
+    std::string bytes = good;
+    bytes[at] = static_cast<char>(bytes[at] ^ static_cast<char>(1U << random() % 8));
+    refusals += !open(signed_again(bytes));
+  }
+  EXPECT_GT(refusals, 500);
+  for (int i = 0; i < (test::is_long_run() ? 20'000 : 100); ++i) {
+    std::string bytes = good;
+    bytes[network + random() % (good.size() - network)] = static_cast<char>(random());
+    (void)open(signed_again(bytes));
+  }
+}
+
+TEST(PackVector, a_network_that_computes_something_else_than_its_golden_outputs_is_refused) {
+  std::string bytes = packed(every_layer_in(false));
+  const std::uint64_t last = bytes.size() - sizeof(double);
+  double output = 0;
+  std::memcpy(&output, bytes.data() + last, sizeof output);
+  const auto model = pack::decode_any_vector_pack(with(bytes, last, std::nextafter(output, 1e9)), "net.ttm");
+  ASSERT_FALSE(model);
+  EXPECT_EQ(model.error().code, ErrorCode::pack_golden_mismatch);
+  EXPECT_EQ(model.error().field, fmt::format("golden.outputs[255][2] at byte {}", last));
+}
+
 // --- damage ------------------------------------------------------------------------------------------------------------
 
 TEST(PackVector, a_cut_at_any_byte_is_refused_and_so_is_a_byte_more) {
@@ -224,30 +335,30 @@ TEST(PackVector, a_change_that_is_signed_again_is_refused_or_harmless) {
 
 TEST(PackVector, another_version_or_kind_is_refused_by_name) {
   const std::string& good = small_pack();
-  refused(with(good, 40, std::uint32_t{2}), ErrorCode::model_unsupported, "header.version at byte 40");
-  refused(with(good, 44, std::uint32_t{2}), ErrorCode::model_unsupported, "header.kind at byte 44");
-  refused(with(good, 44, std::uint32_t{3}), ErrorCode::model_unsupported, "header.kind at byte 44");
-  refused("model" + good, ErrorCode::model_syntax, "header.magic at byte 0");
+  refused(with(good, 40, std::uint32_t{2}), ErrorCode::pack_version, "header.version at byte 40");
+  refused(with(good, 44, std::uint32_t{2}), ErrorCode::pack_kind, "header.kind at byte 44");
+  refused(with(good, 44, std::uint32_t{3}), ErrorCode::pack_kind, "header.kind at byte 44");
+  refused("model" + good, ErrorCode::pack_damaged, "header.magic at byte 0");
   std::string unsigned_change = good;
   unsigned_change.back() ^= 1;
-  refused(unsigned_change, ErrorCode::model_hash_mismatch, "header.sha256 at byte 8");
+  refused(unsigned_change, ErrorCode::pack_damaged, "header.sha256 at byte 8");
 }
 
 TEST(PackVector, a_directory_that_lies_is_refused) {
   const std::string& good = small_pack();
   constexpr std::uint64_t kHuge = std::numeric_limits<std::uint64_t>::max();
-  refused(with(good, 48, kHuge), ErrorCode::model_syntax, "header.file_bytes at byte 48");
-  refused(with(good, 56, std::uint32_t{0}), ErrorCode::model_syntax, "header.section_count at byte 56");
-  refused(with(good, 56, std::uint32_t{0xffff'ffff}), ErrorCode::model_syntax, "header.section_count at byte 56");
-  refused(with(good, 60, std::uint32_t{1}), ErrorCode::model_syntax, "header.reserved at byte 60");
-  refused(with(good, 64, 'M'), ErrorCode::model_syntax, "directory.[0] at byte 64");
-  refused(with(good, 64 + 15, 'M'), ErrorCode::model_syntax, "directory.[0] at byte 64");
+  refused(with(good, 48, kHuge), ErrorCode::pack_damaged, "header.file_bytes at byte 48");
+  refused(with(good, 56, std::uint32_t{0}), ErrorCode::pack_damaged, "header.section_count at byte 56");
+  refused(with(good, 56, std::uint32_t{0xffff'ffff}), ErrorCode::pack_damaged, "header.section_count at byte 56");
+  refused(with(good, 60, std::uint32_t{1}), ErrorCode::pack_damaged, "header.reserved at byte 60");
+  refused(with(good, 64, 'M'), ErrorCode::pack_damaged, "directory.[0] at byte 64");
+  refused(with(good, 64 + 15, 'M'), ErrorCode::pack_damaged, "directory.[0] at byte 64");
   for (const std::uint64_t offset : {std::uint64_t{0}, std::uint64_t{65}, kHuge, kHuge - 63}) {
-    refused(with(good, 64 + 16, offset), ErrorCode::model_syntax, "directory.[0] at byte 64");
+    refused(with(good, 64 + 16, offset), ErrorCode::pack_damaged, "directory.[0] at byte 64");
   }
-  refused(with(good, 64 + 24, kHuge), ErrorCode::model_syntax, "directory.[0] at byte 64");
-  refused(with(good, 64 + 64 + 24, std::uint64_t{16}), ErrorCode::model_syntax, "directory at byte 64");
-  refused(with(good, 64 + 96, 'x'), ErrorCode::model_syntax, "padding at byte 160");
+  refused(with(good, 64 + 24, kHuge), ErrorCode::pack_damaged, "directory.[0] at byte 64");
+  refused(with(good, 64 + 64 + 24, std::uint64_t{16}), ErrorCode::pack_damaged, "directory at byte 64");
+  refused(with(good, 64 + 96, 'x'), ErrorCode::pack_damaged, "padding at byte 160");
 }
 
 TEST(PackVector, a_meta_section_in_other_words_is_refused) {
@@ -260,13 +371,13 @@ TEST(PackVector, a_meta_section_in_other_words_is_refused) {
     return signed_again(bytes.replace(at, from.size(), to));
   };
   const auto at_meta = [&](std::string_view key) { return fmt::format("meta.{} at byte {}", key, meta); };
-  refused(replaced("kind = \"vector\"", "kind = \"events\""), ErrorCode::model_syntax, at_meta("kind"));
-  refused(replaced("groups = 1", "groups = 2"), ErrorCode::model_syntax, at_meta("base_margins"));
-  refused(replaced("features = 1", "features = 0"), ErrorCode::model_syntax, at_meta("features"));
-  refused(replaced("sum_type = \"float32\"", "sum_type = \"float16\""), ErrorCode::model_syntax, at_meta("sum_type"));
-  refused(replaced("[\"0.5\"]", "[\"nan\"]"), ErrorCode::model_syntax, at_meta("base_margins"));
-  refused(replaced("[\"0.5\"]", "[\"0.1\"]"), ErrorCode::model_syntax, at_meta("base_margins"));  // no float32
-  refused(replaced("kind = ", "kind\t= "), ErrorCode::model_syntax, fmt::format("meta at byte {}", meta + 4));
+  refused(replaced("kind = \"vector\"", "kind = \"events\""), ErrorCode::pack_damaged, at_meta("kind"));
+  refused(replaced("groups = 1", "groups = 2"), ErrorCode::pack_damaged, at_meta("base_margins"));
+  refused(replaced("features = 1", "features = 0"), ErrorCode::pack_damaged, at_meta("features"));
+  refused(replaced("sum_type = \"float32\"", "sum_type = \"float16\""), ErrorCode::pack_damaged, at_meta("sum_type"));
+  refused(replaced("[\"0.5\"]", "[\"nan\"]"), ErrorCode::pack_damaged, at_meta("base_margins"));
+  refused(replaced("[\"0.5\"]", "[\"0.1\"]"), ErrorCode::pack_damaged, at_meta("base_margins"));  // no float32
+  refused(replaced("kind = ", "kind\t= "), ErrorCode::pack_damaged, fmt::format("meta at byte {}", meta + 4));
 }
 
 TEST(PackVector, trees_that_are_none_are_refused_with_their_node_and_byte) {
@@ -301,14 +412,14 @@ TEST(PackVector, counts_beyond_the_bounds_are_refused_before_anything_is_made_of
   for (std::uint64_t field = 0; field < 4; ++field) {
     refused(with(good, trees + 4 * field, kMany), ErrorCode::model_unsupported,
             fmt::format("trees.counts at byte {}", trees));
-    refused(with(good, golden + 4 * field, kMany), ErrorCode::model_syntax,
+    refused(with(good, golden + 4 * field, kMany), ErrorCode::pack_damaged,
             fmt::format("golden.counts at byte {}", golden));
   }
   refused(with(good, trees, std::uint32_t{1'000'000}), ErrorCode::model_invalid_tree,
           fmt::format("trees.counts at byte {}", trees));
-  refused(with(good, golden, std::uint32_t{4'096}), ErrorCode::model_syntax,
+  refused(with(good, golden, std::uint32_t{4'096}), ErrorCode::pack_damaged,
           fmt::format("golden.counts at byte {}", golden));
-  refused(with(good, golden, std::uint32_t{255}), ErrorCode::model_syntax,
+  refused(with(good, golden, std::uint32_t{255}), ErrorCode::pack_damaged,
           fmt::format("golden.counts at byte {}", golden));
 }
 
@@ -351,7 +462,7 @@ TEST(PackVector, a_model_that_computes_something_else_than_its_golden_outputs_is
   const std::uint64_t last = good.size() - sizeof(double);
   double output = 0;
   std::memcpy(&output, good.data() + last, sizeof output);
-  refused(with(good, last, std::nextafter(output, 1e9)), ErrorCode::check_mismatch,
+  refused(with(good, last, std::nextafter(output, 1e9)), ErrorCode::pack_golden_mismatch,
           fmt::format("golden.outputs[255][0] at byte {}", last));
 }
 

@@ -7,6 +7,7 @@
 #include <array>
 #include <limits>
 #include <utility>
+#include <vector>
 
 namespace thintail {
 namespace {
@@ -47,6 +48,17 @@ TEST_F(RowCollectorTest, label_is_the_mid_of_the_last_tick_at_or_before_the_dead
   const LabelledRows out = std::move(rows).finish(11 * kSecond);
   ASSERT_EQ(out.size(), 1U);
   EXPECT_EQ(out.labels[0], 1'000.0F);  // 10 % in basis points
+}
+
+TEST_F(RowCollectorTest, spread_is_the_rows_own_in_basis_points_and_none_where_crossed) {
+  RowCollector rows = collector(10 * kSecond);
+  const std::array row = {0.0F};
+  rows.on_tick(0, 0, 999 * kE9, 1'001 * kE9, row);
+  rows.on_tick(0, kSecond, 1'001 * kE9, 999 * kE9, row);
+  rows.on_tick(0, 20 * kSecond, 1'000 * kE9, 1'000 * kE9, row);
+  const LabelledRows out = std::move(rows).finish(20 * kSecond);
+  ASSERT_EQ(out.size(), 2U);
+  EXPECT_EQ(out.spread, (std::vector<float>{20.0F, 0.0F}));
 }
 
 TEST_F(RowCollectorTest, of_several_ticks_at_the_deadline_the_last_counts) {

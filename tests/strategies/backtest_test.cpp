@@ -135,7 +135,7 @@ class RealBacktest : public testing::TestWithParam<StrategyKind> {
     test::EventList source(ticks_);
     return run_backtest(source, trading_settings(GetParam()), instruments_, {isa, 1, model()}, on_event);
   }
-  const LoadedModel* model() const { return GetParam() == StrategyKind::model_edge ? &model_.loaded() : nullptr; }
+  const DecisionModel* model() const { return GetParam() == StrategyKind::model_edge ? &model_.loaded() : nullptr; }
 
   InstrumentTable instruments_;
   test::SmallModel model_;

@@ -52,7 +52,7 @@ struct Stream {
   std::vector<Event> ticks;
   InstrumentTable instruments;
   Settings settings;
-  const LoadedModel* model = nullptr;
+  const DecisionModel* model = nullptr;
   Reading reading = as_they_are;
 
   template <class OnEvent>

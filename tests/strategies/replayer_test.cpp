@@ -227,7 +227,7 @@ TEST(Replayer, real_ticks_replay_byte_for_byte_with_a_rule_and_with_a_model) {
   InstrumentTable instruments;
   const auto ticks = test::real_ticks({test::kGoldPayrolls}, instruments, 200'000);
   for (const StrategyKind kind : {StrategyKind::fade_last_move, StrategyKind::model_edge}) {
-    const LoadedModel* used = kind == StrategyKind::model_edge ? &model.loaded() : nullptr;
+    const DecisionModel* used = kind == StrategyKind::model_edge ? &model.loaded() : nullptr;
     const auto run = record(ticks, trading_settings(kind), instruments, {best_isa(), 3, used});
     for (const Isa isa : {Isa::scalar, best_isa()}) {
       const auto result = replay(run.events, {isa, model.path()});

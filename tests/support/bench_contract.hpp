@@ -19,9 +19,12 @@ inline ProcessResult run_bench(const std::string& suite, std::vector<std::string
   return Process(std::move(arguments)).wait();
 }
 
-// Runs the whole suite for a moment, checks each row, and returns their names.
-inline std::set<std::string> cases_that_keep_the_contract(const std::string& suite) {
-  const ProcessResult ended = run_bench(suite, {"--json", "--iterations", "20"});
+// Runs the whole suite for a moment, with `more` arguments, checks each row, and returns their names.
+inline std::set<std::string> cases_that_keep_the_contract(const std::string& suite,
+                                                          const std::vector<std::string>& more = {}) {
+  std::vector<std::string> arguments = {"--json", "--iterations", "20"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  const ProcessResult ended = run_bench(suite, arguments);
   EXPECT_EQ(ended.exit_code, 0) << ended.err;
   std::set<std::string> seen;
   const auto json = nlohmann::json::parse(ended.out, nullptr, false);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A model small enough to write by hand: three stumps over core-32 in XGBoost's JSON, with its sidecar, in a folder of its own.
+// A model small enough to write by hand: three stumps over core-32, as a pack in a folder of its own.
 #pragma once
 
 #include <fmt/format.h>
@@ -7,10 +7,10 @@
 #include <string>
 #include <string_view>
 
-#include "core/base/hash.hpp"
 #include "ml/features/feature_set.hpp"
-#include "ml/models/tree_ensemble.hpp"
+#include "strategies/model/decision_model_file.hpp"
 #include "tests/support/feed_files.hpp"
+#include "tests/support/model_specs.hpp"
 
 namespace thintail::test {
 
@@ -18,9 +18,10 @@ class SmallModel {
  public:
   // Leaves are plus and minus `leaf` in basis points, against the deviation from the mean of the last 1, 15 and 240 s.
   explicit SmallModel(double leaf = 3.0)
-      : path_(folder_.write("small.json", json(leaf))), loaded_(load(path_, json(leaf))) {}
+      : path_(folder_.write("small.ttm", packed(trees_spec(FeatureSet::core_32(), trees_of_json(json(leaf)))))),
+        loaded_(load_decision_model(path_)) {}
 
-  const LoadedModel& loaded() const { return loaded_.value(); }
+  const DecisionModel& loaded() const { return loaded_.value(); }
   const std::string& path() const { return path_; }
   bool is_loaded() const { return loaded_.has_value(); }
   std::string why_not() const { return loaded_ ? "" : loaded_.error().message(); }
@@ -41,19 +42,10 @@ class SmallModel {
         R"("tree_info":[0,0,0],"trees":[{},{},{}]}}}}}}}})",
         stump("mid_deviation_1s", leaf), stump("mid_deviation_15s", leaf), stump("mid_deviation_240s", leaf));
   }
-  static Result<LoadedModel> load(const std::string& path, const std::string& json) {
-    TT_TRY_VOID(write_sidecar(path, {.feature_set = "core-32",
-                                     .feature_hash = FeatureSet::core_32().hash(),
-                                     .model_hash = sha256(json),
-                                     .label = "mid_return_bp",
-                                     .horizon_ns = 10'000'000'000,
-                                     .trained_on = "nothing: written by hand"}));
-    return load_model(path);
-  }
 
   FeedFolder folder_;
   std::string path_;
-  Result<LoadedModel> loaded_;
+  Result<DecisionModel> loaded_;
 };
 
 }  // namespace thintail::test

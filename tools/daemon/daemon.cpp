@@ -3,9 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <optional>
 #include <thread>
 
+#include "adapters/journal/journal_files.hpp"
 #include "adapters/journal/journal_stage.hpp"
 #include "adapters/venues/paper_venue.hpp"
 #include "core/log/log.hpp"
@@ -20,7 +22,9 @@
 #include "tools/daemon/command_inbox.hpp"
 #include "tools/daemon/durable_latency.hpp"
 #include "tools/daemon/events_sink.hpp"
+#include "tools/daemon/kill_latch.hpp"
 #include "tools/daemon/live_ticks.hpp"
+#include "tools/daemon/model_watch.hpp"
 
 namespace thintail {
 namespace {
@@ -87,6 +91,10 @@ struct Daemon::Impl {
   std::atomic<bool> engine_ended{false};
   std::atomic<std::uint32_t> running{0};
   std::optional<DecisionPipeline> pipeline;
+  std::uint64_t preamble_end = 0;  // sequence of its last event
+  std::optional<KillLatch> kill_latch;  // a file that is to go once the kill stands in the journal
+  ModelOffers model_offers;
+  std::optional<ModelWatch> model_watch;
   std::optional<RingStamps> stamps;
   std::vector<std::unique_ptr<Worker>> workers;
   bool has_engine = false;  // its thread was started, and will raise engine_ended
@@ -106,6 +114,11 @@ struct Daemon::Impl {
   void run_venue(Waiter& waiter, shm::HealthNote& health);
   void run_journal(Waiter& waiter, shm::HealthNote& health);
   void run_report(Waiter& waiter, shm::HealthNote& health);
+  void run_models(Waiter& waiter, shm::HealthNote& health);
+  Result<void> prepare_models();
+  void settle_kill_latch() noexcept;
+  // The event of a model that waits to come in, where one does; its predictor lies in its slot then.
+  std::optional<Event> waiting_model(std::int64_t time_ns, unsigned flags) noexcept;
   CoreProbe probe();
   std::vector<Event> preamble() const;
   void store_progress(const EventsSink& sink, shm::RunPhase phase, std::int64_t first_ns,
@@ -118,6 +131,14 @@ Result<void> Daemon::Impl::prepare() {
   TT_TRY(shm::WriterLock lock, shm::WriterLock::acquire(settings.shm.directory, settings.core.instance));
   lock_watch.emplace(lock.watch());
   TT_TRY(carried, take_over(settings, lock));
+  kill_latch = read_kill_latch(settings.journal.directory, settings.core.instance);
+  if (kill_latch) {
+    carried.latches.killed = true;
+    notes.push_back(
+        fmt::format("killed by {} while no core ran: nothing is traded until `thintail ctl reset-kill`, and venues "
+                    "were told nothing",
+                    kill_latch->by.empty() ? "somebody" : kill_latch->by));
+  }
   if (settings.journal.enabled) {
     JournalOptions journal_options;
     journal_options.directory = settings.journal.directory;
@@ -149,12 +170,14 @@ Result<void> Daemon::Impl::prepare() {
   } else if (!is_inline()) {
     ticks_gate = (*core)->ticks->add_gate("engine");
   }
+  TT_TRY_VOID(prepare_models());
   pipeline.emplace(settings, *options.instruments, PipelineOptions{options.isa, carried.epoch, options.model});
   for (InstrumentId id = 0; id < options.instruments->size(); ++id) {
     pipeline->enable(id);
     (*(*core)->risk)[id].store(risk_row(id, pipeline->standing(id), 0));
   }
   stamps.emplace((*core)->ticks->capacity());
+  preamble_end = carried.first_sequence + preamble().size() - 1;
 
   const int hot_threads = 1 + !is_inline() + options.is_live;
   wait = resolve_wait(settings.core.wait, hot_threads + 1, cpu_count());
@@ -181,6 +204,42 @@ Result<void> Daemon::Impl::prepare() {
   commands.emplace(*control, carried.commands);
   TT_TRY_VOID(control->publish());
   return core->publish();
+}
+
+Result<void> Daemon::Impl::prepare_models() {
+  if (options.model == nullptr) return {};
+  std::optional<ModelStore> store;
+  if (options.settings.journal.enabled) {
+    store.emplace(
+        ModelStore::beside(journal_folder(options.settings.journal.directory, options.settings.core.instance)));
+    if (options.model->path.ends_with(".ttm"))
+      TT_TRY_VOID(store->keep_file(options.model->path, options.model->digest));
+  }
+  if (options.decode_model) {
+    model_watch.emplace(ModelWatchOptions{options.settings.model.path, options.instruments->size(),
+                                          options.model->digest, std::move(store), options.decode_model},
+                        model_offers);
+  }
+  return {};
+}
+
+// Takes the file away once it says nothing that is not known otherwise: the journal has the kill, or without one an operator has reset it.
+void Daemon::Impl::settle_kill_latch() noexcept {
+  if (!kill_latch) return;
+  bool is_settled = false;
+  if (journal) {
+    is_settled = (*core)->run->durable() >= preamble_end;
+  } else {
+    shm::GateRow gate{};
+    const bool is_read = (*core)->run->gate.try_load(gate);
+    is_settled = is_read && gate.time_ns != 0 && (gate.flags & shm::kGateKilled) == 0;
+  }
+  if (!is_settled) return;
+  if (const auto removed = remove_kill_latch(options.settings.journal.directory, options.settings.core.instance);
+      !removed) {
+    log::error("{}; the next start will be killed again", removed.error().message());
+  }
+  kill_latch.reset();
 }
 
 CoreProbe Daemon::Impl::probe() {
@@ -260,6 +319,12 @@ void Daemon::Impl::run_simulated(Source& source, Waiter& waiter, shm::HealthNote
       if (command.sequence != 0) commands->taken(command.sequence);  // 0: the daemon stops, and the stream has ended
       ++work;
     }
+    if (first_ns != 0 && sink.has_room(half)) {
+      if (std::optional<Event> model = waiting_model(driver.last_ns(), kFlagSimulated)) [[unlikely]] {
+        driver.take(*model);
+        model_offers.taken();
+      }
+    }
     if (work != 0 && (sink.ticks() & 0x3ff) < 64)
       store_progress(sink, shm::RunPhase::running, first_ns, driver.last_ns());
     health.turn(work);
@@ -314,6 +379,10 @@ void Daemon::Impl::run_live_engine(Waiter& waiter, shm::HealthNote& health) {
       commands->taken(command.sequence);
       ++work;
     }
+    if (std::optional<Event> model = waiting_model(now_ns, 0); model && driver.take(*model)) [[unlikely]] {
+      model_offers.taken();
+      ++work;
+    }
     if ((++turns & 0x3ff) == 0 || work == 0) store_progress(sink, shm::RunPhase::running, first_ns, driver.last_ns());
     health.turn(work);
     waiter.idle(work);
@@ -322,6 +391,23 @@ void Daemon::Impl::run_live_engine(Waiter& waiter, shm::HealthNote& health) {
   // A journal that is far behind catches up first.
   while (!driver.take(stopping) && !stop_all.requested()) waiter.idle(0);
   store_progress(sink, shm::RunPhase::done, first_ns, driver.last_ns());
+}
+
+std::optional<Event> Daemon::Impl::waiting_model(std::int64_t time_ns, unsigned flags) noexcept {
+  model_offers.tell(pipeline->shadow_is_warm());
+  const ModelOffer* const offer = model_offers.poll();
+  if (offer == nullptr) [[likely]]
+    return std::nullopt;
+  if (offer->event.slot != pipeline->slot_in_force()) pipeline->place(offer->event.slot, *offer->predictor);
+  return Event::make(time_ns, kNoInstrument, offer->event, flags);
+}
+
+void Daemon::Impl::run_models(Waiter&, shm::HealthNote& health) {
+  constexpr std::chrono::milliseconds kLook{20};
+  while (!stop_all.requested() && !engine_ended.load(std::memory_order_acquire)) {  // E2: pairs E1
+    health.turn(model_watch->do_work(clock.now_ns()));
+    std::this_thread::sleep_for(kLook);
+  }
 }
 
 void Daemon::Impl::run_venue(Waiter& waiter, shm::HealthNote& health) {
@@ -437,12 +523,14 @@ void Daemon::Impl::spawn_all() {
     spawn("engine", settings.engine_cpu, [&](auto& waiter, auto& health) { run_simulated_engine(waiter, health); });
   }
   has_engine = true;
+  if (model_watch) spawn("models", -1, [&](auto& waiter, auto& health) { run_models(waiter, health); });
   if (!is_inline()) spawn("feed", settings.feed_cpu, [&](auto& waiter, auto& health) { run_feed(waiter, health); });
 }
 
 void Daemon::keep_alive() noexcept {
   impl_->core->segment().heartbeat(impl_->clock.now_ns());
   impl_->control->reset_dead_slots();
+  impl_->settle_kill_latch();
   const std::string* lost = nullptr;
   if (!impl_->core->segment().is_current()) {
     lost = &impl_->core->segment().path();
@@ -470,6 +558,7 @@ void Daemon::request_stop() noexcept { impl_->stop_input.request(); }
 
 Result<void> Daemon::join() {
   for (const auto& worker : impl_->workers) worker->join();
+  impl_->settle_kill_latch();
   impl_->core->segment().heartbeat(impl_->clock.now_ns());
   if (impl_->lost_segment) return fail(*impl_->lost_segment);
   if (impl_->journal && impl_->journal->error()) return fail(*impl_->journal->error());

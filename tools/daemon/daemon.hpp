@@ -15,7 +15,7 @@
 #include "core/event/event.hpp"
 #include "core/isa/isa.hpp"
 #include "core/time/engine_clock.hpp"
-#include "ml/models/tree_ensemble.hpp"
+#include "ml/predictor/decision_model.hpp"
 #include "shm/segment/core_segment.hpp"
 #include "tools/daemon/recovery.hpp"
 
@@ -24,7 +24,9 @@ namespace thintail {
 struct DaemonOptions {
   Settings settings;
   const InstrumentTable* instruments = nullptr;  // complete; must outlive the daemon
-  const LoadedModel* model = nullptr;            // must outlive it too
+  const DecisionModel* model = nullptr;  // must outlive it too
+  // From a new model file's bytes to a model that fits: where set, a file that replaces model.path comes into force while ticks flow.
+  std::function<Result<DecisionModel>(std::string_view bytes, const std::string& file)> decode_model = {};
   Isa isa = Isa::scalar;
   // True: real time; ticks are stamped when they are published, and a venue thread answers. False: simulated time,
   // where the ticks' own times rule and the venue is stepped on the engine thread.

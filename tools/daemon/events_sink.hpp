@@ -124,9 +124,20 @@ class EventsSink {
 
   void store_model(const Event& event) noexcept {
     const auto model = event.as<Model>();
-    if (model.slot >= (*core_)->models->rows()) return;
-    (*(*core_)->models)[model.slot].store(
-        {model.slot, shm::ModelState::active, model.version, 0, model.sha256, event.time_ns});
+    auto& rows = *(*core_)->models;
+    if (model.slot >= rows.rows()) return;
+    const bool is_live = model.stage == ModelStage::live;
+    const shm::ModelRow row{model.slot,    is_live ? shm::ModelState::active : shm::ModelState::shadow,
+                            model.version, 0,
+                            model.sha256,  event.time_ns};
+    rows[model.slot].store(row);
+    if (!is_live) return;
+    if (live_model_.state == shm::ModelState::active && live_model_.slot != model.slot) {
+      live_model_.state = shm::ModelState::retired;
+      live_model_.time_ns = event.time_ns;
+      rows[live_model_.slot].store(live_model_);
+    }
+    live_model_ = row;
   }
 
   shm::CoreSegment* core_;
@@ -136,6 +147,7 @@ class EventsSink {
   std::vector<std::uint64_t> quotes_seen_;  // ticks by instrument
   std::uint64_t ticks_ = 0;
   shm::GateRow gate_{};
+  shm::ModelRow live_model_{};
   bool cut_off_ = false;
 };
 
