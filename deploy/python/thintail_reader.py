@@ -87,11 +87,12 @@ ENUMS = {
     "RiskRule": {0: "passed", 1: "kill_latched", 2: "paused", 3: "journal_lagging", 4: "no_limit", 5: "no_quote", 6: "stale_quote", 7: "crossed_quote", 8: "lot_step", 9: "max_order_quantity", 10: "max_position", 11: "throttle", 12: "open_orders"},
     "OrderState": {1: "accepted", 2: "cancelled", 3: "refused", 4: "expired"},
     "CommandKind": {0: "none", 1: "pause", 2: "resume", 3: "flatten", 4: "kill", 5: "reset_kill"},
+    "ModelStage": {0: "live", 1: "shadow"},
     "CalendarId": {0: "always", 1: "fx", 2: "gold"},
     "SessionState": {1: "started", 2: "stopping", 3: "journal_lagging", 4: "journal_caught_up", 5: "input_ended"},
     "QuoteFlag": {1: "kQuoteCrossed", 2: "kQuoteStale", 4: "kQuoteSimulated"},
     "GateFlag": {1: "kGateKilled", 2: "kGatePaused", 4: "kGateJournalLagging", 8: "kGateFlattening"},
-    "ModelState": {0: "absent", 1: "active"},
+    "ModelState": {0: "absent", 1: "active", 2: "shadow", 3: "retired"},
     "CommandAnswer": {0: "none", 1: "applied", 2: "repeated", 3: "refused"},
     "ThreadState": {0: "absent", 1: "starting", 2: "running", 3: "stopping", 4: "stopped", 5: "failed"},
     "RunPhase": {0: "starting", 1: "running", 2: "draining", 3: "done"},
@@ -320,7 +321,7 @@ DTYPES["Command"] = np.dtype({
     "offsets": [0, 8, 10, 12, 16],
     "itemsize": 40})
 DTYPES["Model"] = np.dtype({
-    "names": ["slot", "reserved", "version", "sha256"],
+    "names": ["slot", "stage", "version", "sha256"],
     "formats": ["<u2", "<u2", "<u4", ("u1", (32,))],
     "offsets": [0, 2, 4, 8],
     "itemsize": 40})

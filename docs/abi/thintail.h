@@ -172,6 +172,11 @@ enum { /* CommandKind: u16 */
   THINTAIL_COMMAND_KIND_RESET_KILL = 5,
 };
 
+enum { /* ModelStage: u16 */
+  THINTAIL_MODEL_STAGE_LIVE = 0,
+  THINTAIL_MODEL_STAGE_SHADOW = 1,
+};
+
 enum { /* CalendarId: u16 */
   THINTAIL_CALENDAR_ID_ALWAYS = 0,
   THINTAIL_CALENDAR_ID_FX = 1,
@@ -202,6 +207,8 @@ enum { /* GateFlag: u32, bits */
 enum { /* ModelState: u32 */
   THINTAIL_MODEL_STATE_ABSENT = 0,
   THINTAIL_MODEL_STATE_ACTIVE = 1,
+  THINTAIL_MODEL_STATE_SHADOW = 2,
+  THINTAIL_MODEL_STATE_RETIRED = 3,
 };
 
 enum { /* CommandAnswer: u32 */
@@ -891,13 +898,13 @@ _Static_assert(offsetof(struct thintail_command, reserved) == 16 && sizeof(((str
 
 struct thintail_model {
   uint16_t slot;
-  uint16_t reserved;
+  uint16_t stage;  /* enum ModelStage */
   uint32_t version;
   uint8_t sha256[32];
 };
 _Static_assert(sizeof(struct thintail_model) == 40, "size");
 _Static_assert(offsetof(struct thintail_model, slot) == 0 && sizeof(((struct thintail_model *)0)->slot) == 2, "field");
-_Static_assert(offsetof(struct thintail_model, reserved) == 2 && sizeof(((struct thintail_model *)0)->reserved) == 2, "field");
+_Static_assert(offsetof(struct thintail_model, stage) == 2 && sizeof(((struct thintail_model *)0)->stage) == 2, "field");
 _Static_assert(offsetof(struct thintail_model, version) == 4 && sizeof(((struct thintail_model *)0)->version) == 4, "field");
 _Static_assert(offsetof(struct thintail_model, sha256) == 8 && sizeof(((struct thintail_model *)0)->sha256) == 32, "field");
 

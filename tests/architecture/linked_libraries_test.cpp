@@ -18,6 +18,7 @@ const std::map<std::string, std::vector<std::string>>& allowed_programs() {
       {"libc10", {"thintail-train", "thintail-bench-peers"}},
       {"libonnxruntime", {"thintail-bench-peers"}},
       {"libpqxx", {"thintail-export"}},
+      {"libssl", {"thintail-gateway"}},
   };
   return kAllowed;
 }

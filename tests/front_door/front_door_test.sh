@@ -72,6 +72,8 @@ echo 'Total Test time (real) =   0.01 sec'
 exit "${CTEST_FAILS:-0}"
 STUB
 
+for tool in npm chromium; do stub "$tool" </dev/null; done
+
 # clone SED...: a fresh clone of the front door, with the sed expression applied to it.
 clone() {
   clone=$work/clone
@@ -81,6 +83,9 @@ clone() {
   cp -r "$source_root/deploy/packages" "$clone/deploy/"
   sed -e "${1:-}" "$source_root/thintail" >"$clone/thintail"
   chmod +x "$clone/thintail"
+  mkdir -p "$clone/dashboard"
+  printf '#!/bin/sh\necho dashboard >>"$CALLS"\nexit "${DASHBOARD_ENDS:-0}"\n' >"$clone/dashboard/build.sh"
+  chmod +x "$clone/dashboard/build.sh"
 }
 # door ARGS...: starts it from another directory; output in $work/out and $work/err.
 door() {
@@ -159,6 +164,21 @@ absent_data_fails_when_required() { DATA_ABSENT=1 exits 2 door test --require-da
 unknown_argument_exits_64() { exits 64 door test --bogus && exits 64 door test --preset nope && exits 64 door test --filter; }
 warnings_are_errors_when_asked() { THINTAIL_WERROR=ON door test && calls '-DTHINTAIL_WERROR=ON'; }
 
+builds_the_page_and_the_gateway_only_where_they_are_served() {
+  door demo && ! calls '^dashboard' && door demo --serve && calls '^dashboard' && calls 'thintail-train thintail-gateway$' &&
+    : >"$work/calls" && door serve && calls '^dashboard' && calls 'target thintail thintail-gateway$'
+}
+installs_node_only_where_there_is_none() {
+  MISSING=npm door serve && ! calls 'apt-get' || return 1
+  mv "$work/bin/npm" "$work/npm"
+  MISSING=npm door serve && calls 'install --no-install-recommends --no-remove npm$'
+  result=$?
+  mv "$work/npm" "$work/bin/npm"
+  return $result
+}
+serves_without_a_page_where_none_can_be_built() { DASHBOARD_ENDS=69 door serve && grep -q '\[serve\]' "$work/out"; }
+a_page_that_does_not_build_exits_1() { DASHBOARD_ENDS=1 exits 1 door serve && ! grep -q '\[serve\]' "$work/out"; }
+
 # --- each check, and the broken line that it must notice ------------------------------------------------------------
 passed=0 failed=0
 check() { # NAME SED
@@ -210,6 +230,11 @@ check absent_data_is_counted '/absent++/d'
 check absent_data_fails_when_required 's/export THINTAIL_REQUIRE_DATA=1/:/'
 check unknown_argument_exits_64 '/^usage_error/ s/64/0/'
 check warnings_are_errors_when_asked 's/\${THINTAIL_WERROR:+[^}]*}//'
+
+check builds_the_page_and_the_gateway_only_where_they_are_served "s/^case \" \$\* \" in .*//"
+check installs_node_only_where_there_is_none 's/command -v npm >\/dev\/null ||/:;/'
+check serves_without_a_page_where_none_can_be_built 's/|| \[ \$code = 69 \]//'
+check a_page_that_does_not_build_exits_1 's/"\$root\/dashboard\/build.sh" || code=\$?/"$root\/dashboard\/build.sh" || :/'
 
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]

@@ -7,6 +7,7 @@ namespace thintail {
 namespace {
 
 const std::set<std::string> kCases = {"trees_100x6",
+                                      "trees_100x6_ticks",
                                       "trees_100x6_missing",
                                       "trees_500x6",
                                       "trees_lightgbm_255_leaves",
@@ -14,7 +15,11 @@ const std::set<std::string> kCases = {"trees_100x6",
                                       "lstm_64_step",
                                       "lstm_64_step_precomputed",
                                       "gru_64_step",
-                                      "attention_64x32"};
+                                      "attention_64x32",
+                                      "stac_lstm_a_step",
+                                      "stac_lstm_a_window",
+                                      "ensemble_full",
+                                      "swap"};
 
 TEST(BenchInference, every_case_runs_and_keeps_the_contract) {
   EXPECT_EQ(test::cases_that_keep_the_contract("inference"), kCases);

@@ -186,7 +186,7 @@ struct Bed {
   TempFolder folder;
   Settings settings;
   InstrumentTable instruments = table_of({"XAUUSD", "EURUSD"});
-  std::optional<LoadedModel> model;
+  std::optional<DecisionModel> model;
 
   explicit Bed(StrategyKind kind) {
     settings = trading_settings(kind);
@@ -198,7 +198,7 @@ struct Bed {
     settings.journal.directory = folder.path();
     settings.strategy.cooldown_ms = 10;
     if (kind == StrategyKind::model_edge) {
-      auto loaded = load_model(write_core_model(folder.path()));
+      auto loaded = load_decision_model(write_core_model(folder.path()));
       EXPECT_TRUE(loaded.has_value());
       if (loaded) model.emplace(*std::move(loaded));
     }

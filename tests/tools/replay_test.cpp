@@ -425,6 +425,8 @@ TEST_F(Replay, with_another_model_than_recorded_is_refused) {
   const std::string config = write_config(gold_ticks("20140504").string(), write_core_model(folder_.path()));
   ASSERT_EQ(run_thintail({"run", "--config", config}).exit_code, 0);
   write_core_model(folder_.path(), 41);
+  EXPECT_EQ(run_thintail({"replay", journal()}).exit_code, 0) << "the recorded one is kept beside the journal";
+  ASSERT_GT(std::filesystem::remove_all(std::filesystem::path(journal()).parent_path() / "models"), 0u);
   const ProcessResult result = run_thintail({"replay", journal()});
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_NE(result.err.find("TT-0406"), std::string::npos) << result.err;

@@ -91,6 +91,7 @@ TT_ABI_NAME(PredictionState, "PredictionState")
 TT_ABI_NAME(OrderKind, "OrderKind")
 TT_ABI_NAME(OrderState, "OrderState")
 TT_ABI_NAME(CommandKind, "CommandKind")
+TT_ABI_NAME(ModelStage, "ModelStage")
 TT_ABI_NAME(SessionState, "SessionState")
 TT_ABI_NAME(CalendarId, "CalendarId")
 TT_ABI_NAME(RiskRule, "RiskRule")
@@ -357,6 +358,7 @@ std::vector<Enum> all_enums() {
           enum_of<RiskRule>(),
           enum_of<OrderState>(),
           enum_of<CommandKind>(),
+          enum_of<ModelStage>(),
           enum_of<CalendarId>(),
           enum_of<SessionState>(),
           enum_of<shm::QuoteFlag, true>(),

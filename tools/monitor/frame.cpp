@@ -61,6 +61,8 @@ std::string_view model_text(shm::ModelState state) noexcept {
   switch (state) {
     case shm::ModelState::absent: return "absent";
     case shm::ModelState::active: return "active";
+    case shm::ModelState::shadow: return "shadow";
+    case shm::ModelState::retired: return "retired";
   }
   return "unknown";
 }

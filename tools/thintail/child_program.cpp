@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 
@@ -79,6 +80,31 @@ Result<void> run_program(const std::string& path, const std::vector<std::string>
                .found = WIFSIGNALED(status) ? fmt::format("signal {}", WTERMSIG(status))
                                             : fmt::format("exit status {}, last line \"{}\"", WEXITSTATUS(status),
                                                           printable(last_line, 200))});
+}
+
+Result<Companion> Companion::start(const std::string& path, const std::vector<std::string>& arguments) {
+  std::fflush(nullptr);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::execv(path.c_str(), to_argv(path, arguments).data());
+    ::_exit(127);
+  }
+  if (child < 0) {
+    return fail({.code = ErrorCode::system_call, .doing = "fork", .found = errno_text(errno)});
+  }
+  return Companion(child);
+}
+
+Companion::~Companion() {
+  if (pid_ <= 0) return;
+  ::kill(pid_, SIGTERM);
+  while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+  }
+}
+
+bool Companion::is_running() noexcept {
+  if (pid_ > 0 && ::waitpid(pid_, nullptr, WNOHANG) == pid_) pid_ = -1;
+  return pid_ > 0;
 }
 
 }  // namespace thintail

@@ -6,6 +6,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/base/error.hpp"
@@ -22,5 +23,22 @@ Error exec_program(const std::string& path, const std::vector<std::string>& argu
 // Fails with child_failed unless it exits 0.
 Result<void> run_program(const std::string& path, const std::vector<std::string>& arguments,
                          const std::function<void(std::string_view)>& on_line);
+
+// A program that runs beside this one and ends with it.
+class Companion {
+ public:
+  static Result<Companion> start(const std::string& path, const std::vector<std::string>& arguments);
+  // SIGTERM, and waits until it has ended.
+  ~Companion();
+  Companion(Companion&& other) noexcept : pid_(std::exchange(other.pid_, -1)) {}
+  Companion& operator=(Companion&&) = delete;
+
+  // False once it has ended by itself.
+  bool is_running() noexcept;
+
+ private:
+  explicit Companion(int pid) noexcept : pid_(pid) {}
+  int pid_;
+};
 
 }  // namespace thintail

@@ -24,6 +24,8 @@ void add_config(CLI::App& app, Action& chosen);
 void add_explain(CLI::App& app, Action& chosen);
 void add_features(CLI::App& app, Action& chosen);  // list, explain, compute
 void add_models(CLI::App& app, Action& chosen);  // import, inspect, verify
+void add_serve(CLI::App& app, Action& chosen);
+void add_keys(CLI::App& app, Action& chosen);  // add, list, revoke, rotate, user
 void add_perf(CLI::App& app, Action& chosen);
 void add_bench(CLI::App& app, Action& chosen);
 void add_abi(CLI::App& app, Action& chosen);

@@ -8,21 +8,14 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
-#include <random>
 #include <string>
-#include <thread>
 
 #include "core/event/payloads.hpp"
-#include "shm/control/control_client.hpp"
-#include "shm/segment/core_segment.hpp"
-#include "shm/stream/observer.hpp"
+#include "tools/monitor/operator_command.hpp"
 #include "tools/thintail/commands.hpp"
 
 namespace thintail {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 struct CtlArguments {
   std::string action;
@@ -56,54 +49,7 @@ Result<std::chrono::milliseconds> timeout_of(const std::string& text) {
   return std::chrono::milliseconds(unit == "s" ? number * 1000 : number);
 }
 
-std::uint64_t random_id() {
-  std::random_device device;
-  std::uint64_t id = 0;
-  while (id == 0) id = std::uint64_t{device()} << 32 | device();
-  return id;
-}
-
-// Looks until `holds` does, or the deadline has passed.
-template <class Condition>
-bool wait_until(Clock::time_point deadline, Condition holds) {
-  while (!holds()) {
-    if (Clock::now() >= deadline) return false;
-    std::this_thread::sleep_for(std::chrono::microseconds(200));
-  }
-  return true;
-}
-
-bool has_journal(const shm::CoreView& core) {
-  for (const shm::Gate& gate : core->events->gates()) {
-    if (gate.is_active() && gate.name() == "journal") return true;
-  }
-  return false;
-}
-
-// The slot's reply lies where clients write. What counts is the stream, which only the core writes: the event there must be this command.
-// True where it is, and where it is no longer there to be looked at (another epoch's, or overwritten).
-bool is_confirmed(const shm::CoreView& core, std::uint64_t sequence, CommandKind kind, std::uint64_t id) {
-  if (sequence < core->events->first_sequence()) return true;
-  auto observer = shm::Observer::from_sequence(*core->events, sequence);
-  Event event{};  // g++ 12 does not see that next() fills it
-  switch (observer.next(event)) {
-    case shm::Observed::nothing: return false;
-    case shm::Observed::lapped: return true;
-    case shm::Observed::event: break;
-  }
-  if (event.type != EventType::command || event.is_output()) return false;
-  const auto command = event.as<Command>();
-  return command.command_id == id && command.kind == kind;
-}
-
-enum class Durability { durable, not_yet, no_journal };
-
-struct Outcome {
-  std::optional<shm::CommandReply> reply;  // none: nobody knows
-  Durability durability = Durability::not_yet;
-};
-
-void print_outcome(const CtlArguments& arguments, std::uint64_t id, const Outcome& outcome) {
+void print_outcome(const CtlArguments& arguments, std::uint64_t id, const CommandOutcome& outcome) {
   const bool is_refused = outcome.reply && outcome.reply->answer == shm::CommandAnswer::refused;
   const bool is_repeated = outcome.reply && outcome.reply->answer == shm::CommandAnswer::repeated;
   const std::uint64_t sequence = outcome.reply ? outcome.reply->sequence : 0;
@@ -133,44 +79,13 @@ void print_outcome(const CtlArguments& arguments, std::uint64_t id, const Outcom
   }
 }
 
-Result<shm::CoreView> running_core(const CtlArguments& arguments) {
-  TT_TRY(shm::CoreView core, shm::CoreView::open(arguments.directory, arguments.instance));
-  const bool is_stopped = core.segment().state() == shm::SegmentState::stopped;
-  if (!is_stopped && core.segment().writer_is_alive()) return core;
-  return fail({.code = ErrorCode::shm_not_found,
-               .doing = fmt::format("sending {} to instance {}", arguments.action, arguments.instance),
-               .file = core.segment().path(),
-               .expected = "a running core",
-               .found = is_stopped ? "one that has stopped" : "one that is dead"});
-}
-
 Result<ExitCode> ctl(const CtlArguments& arguments) {
   TT_TRY(const std::chrono::milliseconds timeout, timeout_of(arguments.timeout));
   const CommandKind kind = actions().at(arguments.action);
-  const std::uint64_t id = arguments.id == 0 ? random_id() : arguments.id;
-  TT_TRY(const shm::CoreView core, running_core(arguments));
-  TT_TRY(shm::ControlClient client,
-         shm::ControlClient::open(arguments.directory, arguments.instance, core.segment().header().epoch));
-  const auto deadline = Clock::now() + timeout;
-  Outcome outcome;
-  if (wait_until(deadline, [&] { return client.send(kind, id) == shm::Offered::queued; })) {
-    wait_until(deadline, [&] {
-      const auto reply = client.reply_to(id);
-      if (!reply || reply->answer == shm::CommandAnswer::none) return false;
-      const bool is_refused = reply->answer == shm::CommandAnswer::refused;
-      if (!is_refused && !is_confirmed(core, reply->sequence, kind, id)) return false;
-      outcome.reply = reply;
-      return true;
-    });
-  }
-  const bool is_applied = outcome.reply && outcome.reply->answer != shm::CommandAnswer::refused;
-  if (is_applied && !has_journal(core)) {
-    outcome.durability = Durability::no_journal;
-  } else if (is_applied && wait_until(deadline, [&] { return core->run->durable() >= outcome.reply->sequence; })) {
-    outcome.durability = Durability::durable;
-  }
+  const std::uint64_t id = arguments.id == 0 ? random_command_id() : arguments.id;
+  TT_TRY(const CommandOutcome outcome, send_command(arguments.directory, arguments.instance, kind, id, timeout));
   print_outcome(arguments, id, outcome);
-  return is_applied && outcome.durability != Durability::not_yet ? ExitCode::ok : ExitCode::runtime;
+  return outcome.is_applied() && outcome.durability != Durability::not_yet ? ExitCode::ok : ExitCode::runtime;
 }
 
 }  // namespace

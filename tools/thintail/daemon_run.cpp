@@ -71,6 +71,8 @@ Result<void> watch(Daemon& daemon, const std::function<void()>& on_turn) {
   return daemon.join();
 }
 
+bool was_asked_to_stop() noexcept { return g_stop_signal != 0; }
+
 ProgressBar::ProgressBar() : is_terminal_(::isatty(STDERR_FILENO) == 1) {}
 
 void ProgressBar::show(std::string_view stage, double share, std::string_view detail) {

@@ -62,6 +62,8 @@ void outlive_failed_writes();
 // Keeps the daemon alive until it has ended or SIGINT, SIGTERM or SIGHUP asks it to; `on_turn` is called ten times a
 // second.
 Result<void> watch(Daemon& daemon, const std::function<void()>& on_turn);
+// Whether a signal ended what watch() watched last.
+bool was_asked_to_stop() noexcept;
 
 // A bar that redraws itself on a terminal, and a line every few seconds elsewhere. On standard error.
 class ProgressBar {

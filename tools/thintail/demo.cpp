@@ -17,6 +17,7 @@
 #include "tools/thintail/child_program.hpp"
 #include "tools/thintail/commands.hpp"
 #include "tools/thintail/daemon_run.hpp"
+#include "tools/thintail/demo_serve.hpp"
 #include "tools/thintail/run_options.hpp"
 
 namespace thintail {
@@ -31,6 +32,8 @@ struct DemoArguments {
   std::string folder;
   std::optional<std::uint64_t> seed;
   bool json = false;
+  bool serve = false;
+  std::uint16_t port = 8000;
 };
 
 // The folder chosen, or the demo's own: model and journal of the last demo stay until the next one. It starts without
@@ -158,13 +161,18 @@ Result<ExitCode> demo(const DemoArguments& arguments) {
   if (settings.model.path.empty()) {
     const std::string demo_config = folder + "/demo.toml";
     TT_TRY_VOID(write_config(config, demo_config));
-    settings.model.path = folder + "/model.json";
+    settings.model.path = folder + "/model.ttm";
     settings.strategy.kind = StrategyKind::model_edge;
     TT_TRY_VOID(train(arguments, source, demo_config, settings.model.path, bar));
   }
-  TT_TRY(const auto model, configured_model(settings));
+  TT_TRY(auto model, configured_model(settings));
   const std::int64_t split_ns =
       span.first_ns + static_cast<std::int64_t>(static_cast<double>(span.last_ns - span.first_ns) * kTrainShare);
+
+  if (arguments.serve) {
+    const std::string speed = arguments.speed == "max" ? "60x" : arguments.speed;
+    return serve_demo({settings, source, std::move(model), isa, split_ns, speed, folder, arguments.port});
+  }
 
   InstrumentTable instruments(settings.core.instruments_max);
   TT_TRY(const auto feed, DaemonFeed::open(source, arguments.speed, split_ns, instruments));
@@ -247,6 +255,8 @@ void add_demo(CLI::App& app, Action& chosen) {
   command->add_option("--speed", arguments->speed, "max, or a multiple of real time such as 60x");
   command->add_option("--folder", arguments->folder, "Where model and journal go, instead of the temporary folder");
   command->add_flag("--json", arguments->json, "Report as JSON");
+  command->add_flag("--serve", arguments->serve, "Goes on at 60x, over and over, with the dashboard: prints a link");
+  command->add_option("--port", arguments->port, "Port of the dashboard");
   arguments->run.add_config_to(*command);
   arguments->run.add_ticks_to(*command);
   arguments->run.add_model_to(*command);

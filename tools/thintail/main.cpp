@@ -122,6 +122,8 @@ int run(int argc, char** argv) {
   add_explain(app, chosen);
   add_features(app, chosen);
   add_models(app, chosen);
+  add_serve(app, chosen);
+  add_keys(app, chosen);
   add_bench(app, chosen);
   add_perf(app, chosen);
   add_abi(app, chosen);

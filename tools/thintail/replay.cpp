@@ -13,11 +13,13 @@
 #include "strategies/backtest/feature_pass.hpp"
 #include "strategies/backtest/replayer.hpp"
 #include "strategies/backtest/run_comparison.hpp"
+#include "strategies/model/decision_model_file.hpp"
 #include "tools/report/bar_dump.hpp"
 #include "tools/report/counted_bar_dump.hpp"
 #include "tools/report/feature_dump.hpp"
 #include "tools/report/report_text.hpp"
 #include "tools/thintail/commands.hpp"
+#include "tools/thintail/replay_swaps.hpp"
 #include "tools/thintail/run_options.hpp"
 
 namespace thintail {
@@ -32,6 +34,7 @@ struct ReplayArguments {
   std::string period;  // empty: M1
   std::string bars;
   std::string compare;
+  std::uint64_t swap_every = 0;
   bool json = false;
 };
 
@@ -75,7 +78,7 @@ class FeatureRecorder {
  public:
   static Result<FeatureRecorder> create(const ReplayArguments& arguments, const Settings& settings,
                                         const FileFeed& feed, const InstrumentTable& instruments, Isa isa,
-                                        const LoadedModel* model) {
+                                        const DecisionModel* model) {
     TT_TRY(const FeatureSet* set, configured_features(settings));
     if (set == nullptr && model != nullptr) set = model->features;
     const auto refuse = [&](std::string field, std::string expected, std::string found) {
@@ -228,17 +231,31 @@ Result<ExitCode> replay_ticks(const ReplayArguments& arguments) {
     comparison.emplace([&](Event& event) { return recorded->next(event); });
   }
 
+  std::optional<ReplaySwaps> swaps;
+  if (arguments.swap_every != 0) {
+    if (!model) {
+      return fail({.code = ErrorCode::usage,
+                   .doing = "reading --swap-every",
+                   .field = "--model",
+                   .expected = "the model to swap in",
+                   .found = "none"});
+    }
+    swaps.emplace([&] { return load_decision_model(model->path, isa, model->features); }, instruments.size(),
+                  arguments.swap_every);
+  }
+
   RunReport report(instruments);
+  const BacktestOptions options{isa, 1, model ? &*model : nullptr, swaps ? &*swaps : nullptr};
   const auto start = std::chrono::steady_clock::now();
-  const BacktestResult result =
-      run_backtest(source, settings, instruments, {isa, 1, model ? &*model : nullptr}, [&](const Event& event) {
-        report.add(event);
-        bars.add(event);
-        if (features) features->add(event);
-        if (comparison) comparison->add(event);
-      });
+  const BacktestResult result = run_backtest(source, settings, instruments, options, [&](const Event& event) {
+    report.add(event);
+    bars.add(event);
+    if (features) features->add(event);
+    if (comparison) comparison->add(event);
+  });
   const double wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (feed.error()) return fail(*feed.error());
+  if (swaps && swaps->error()) return fail(*swaps->error());
   if (report.count(EventType::tick) == 0) {
     return fail({.code = ErrorCode::no_ticks, .doing = "replaying", .file = arguments.inputs.front()});
   }
@@ -256,6 +273,7 @@ Result<ExitCode> replay_ticks(const ReplayArguments& arguments) {
   input.decision_hash = result.decision_hash;
   input.hashed_outputs = result.outputs;
   input.wall_s = wall_s;
+  if (swaps) input.swaps = swaps->times();
   fmt::print("{}", arguments.json ? report_json(input) : report_text(input));
   if (bars_written && !arguments.json) {
     fmt::print("\n{} bars written to {}\n", grouped(*bars_written), arguments.dump_bars);
@@ -270,14 +288,21 @@ Result<ExitCode> replay_ticks(const ReplayArguments& arguments) {
   return ExitCode::ok;
 }
 
+// Where a journal, a file or a folder of them, lies.
+std::string folder_of(const std::string& journal) {
+  std::error_code ignored;
+  return std::filesystem::is_directory(journal, ignored) ? journal
+                                                         : std::filesystem::path(journal).parent_path().string();
+}
+
 Result<ExitCode> replay_recorded(const ReplayArguments& arguments) {
   TT_TRY(const Config config, arguments.run.load(demo_settings()));
   TT_TRY(const Isa isa, isa_from_name(config.settings.core.isa));
   for (const std::string& path : arguments.inputs) {
     TT_TRY(JournalReader reader, JournalReader::open(path));
     const auto start = std::chrono::steady_clock::now();
-    TT_TRY(const ReplayResult result,
-           replay_journal([&](Event& event) { return reader.poll(event); }, {isa, arguments.run.model}));
+    TT_TRY(const ReplayResult result, replay_journal([&](Event& event) { return reader.poll(event); },
+                                                     {isa, arguments.run.model, ModelStore::beside(folder_of(path))}));
     const double wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     if (reader.error()) return fail(*reader.error());
     if (result.difference) return fail(differs(*result.difference, path));
@@ -310,6 +335,12 @@ Result<ExitCode> replay(const ReplayArguments& arguments) {
         {.code = ErrorCode::usage, .doing = "replaying", .expected = "either tick files or journals", .found = "both"});
   }
   if (journals == 0) return replay_ticks(arguments);
+  if (arguments.swap_every != 0) {
+    return fail({.code = ErrorCode::usage,
+                 .doing = "replaying a journal with --swap-every",
+                 .expected = "tick files; a journal has the swaps that it had",
+                 .found = arguments.inputs.front()});
+  }
   for (const auto& [option, value] :
        {std::pair{"--dump-features", &arguments.dump_features}, std::pair{"--dump-bars", &arguments.dump_bars},
         std::pair{"--bars", &arguments.bars}}) {
@@ -344,6 +375,10 @@ void add_replay(CLI::App& app, Action& chosen) {
                       "Instead of a period, what ends a dumped bar: ticks:N quotes, volume:N traded base units, or "
                       "range:N points of the bid");
   command->add_option("--compare", arguments->compare, "Journal whose events must equal this run's; exit 2 where not");
+  command
+      ->add_option("--swap-every", arguments->swap_every,
+                   "Load, verify and put in force the model anew after every N ticks, while they flow")
+      ->check(CLI::PositiveNumber);
   command->add_flag("--json", arguments->json, "Report as JSON");
   arguments->run.add_config_to(*command);
   arguments->run.add_ticks_to(*command);

@@ -6,6 +6,7 @@
 #include "core/base/int128.hpp"
 #include "core/log/log.hpp"
 #include "core/price/decimal.hpp"
+#include "strategies/model/decision_model_file.hpp"
 #include "tools/thintail/commands.hpp"
 #include "tools/thintail/daemon_run.hpp"
 #include "tools/thintail/run_options.hpp"
@@ -55,6 +56,11 @@ Result<ExitCode> run(const RunArguments& arguments) {
   options.settings = settings;
   options.instruments = &instruments;
   options.model = model ? &*model : nullptr;
+  if (model) {
+    options.decode_model = [isa, set = model->features](std::string_view bytes, const std::string& file) {
+      return decode_decision_model(bytes, file, isa, set);
+    };
+  }
   options.isa = isa;
   options.is_live = is_live;
   options.next_tick = [&](Event& out) { return feed->next(out); };

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "core/time/clock_profile.hpp"
+#include "strategies/model/decision_model_file.hpp"
 
 namespace thintail {
 
@@ -24,7 +25,7 @@ void RunOptions::add_ticks_to(CLI::App& command) {
 }
 
 void RunOptions::add_model_to(CLI::App& command) {
-  command.add_option("--model", model, "XGBoost model (JSON) with its .features.toml beside it: strategy model_edge");
+  command.add_option("--model", model, "Model pack (.ttm of kind events): strategy model_edge");
   command.add_option("--isa", isa, "Instruction set of the kernels: auto, scalar, avx2, avx512");
 }
 
@@ -44,9 +45,10 @@ Result<Config> RunOptions::load(const Settings& defaults) const {
   const std::optional<std::filesystem::path> path =
       config_path.empty() ? std::nullopt : std::optional<std::filesystem::path>(config_path);
   TT_TRY(Config config, load_config(path, overrides, thintail_environment(), defaults));
-  // The journal must name a file that a later replay finds from any folder.
-  std::string& set = config.settings.features.set;
-  if (FeatureSet::is_path(set)) set = std::filesystem::absolute(set).lexically_normal().string();
+  // The journal must name files that a later replay finds from any folder.
+  const auto absolute = [](std::string& file) { file = std::filesystem::absolute(file).lexically_normal().string(); };
+  if (FeatureSet::is_path(config.settings.features.set)) absolute(config.settings.features.set);
+  if (!config.settings.model.path.empty()) absolute(config.settings.model.path);
   return config;
 }
 
@@ -65,18 +67,19 @@ Result<const FeatureSet*> configured_features(const Settings& settings) {
   return FeatureSet::find(settings.features.set);
 }
 
-Result<void> check_feed(const Settings& settings, const std::optional<LoadedModel>& model, const FeedContents& contents,
-                        const InstrumentTable& instruments, std::string_view source) {
+Result<void> check_feed(const Settings& settings, const std::optional<DecisionModel>& model,
+                        const FeedContents& contents, const InstrumentTable& instruments, std::string_view source) {
   TT_TRY(const FeatureSet* set, configured_features(settings));
   if (model) set = model->features;
   return set == nullptr ? Result<void>() : set->require(needs_served(contents, instruments.size()), source);
 }
 
-Result<std::optional<LoadedModel>> configured_model(const Settings& settings) {
-  std::optional<LoadedModel> model;
+Result<std::optional<DecisionModel>> configured_model(const Settings& settings) {
+  std::optional<DecisionModel> model;
   if (!settings.model.path.empty()) {
     TT_TRY(const FeatureSet* features, configured_features(settings));
-    TT_TRY(LoadedModel loaded, load_model(settings.model.path, features));
+    TT_TRY(const Isa isa, isa_from_name(settings.core.isa));
+    TT_TRY(DecisionModel loaded, load_decision_model(settings.model.path, isa, features));
     model.emplace(std::move(loaded));
   } else if (settings.strategy.kind == StrategyKind::model_edge) {
     return fail({.code = ErrorCode::config_missing,
@@ -88,17 +91,16 @@ Result<std::optional<LoadedModel>> configured_model(const Settings& settings) {
   return model;
 }
 
-std::string strategy_text(const Settings& settings, const LoadedModel* model) {
+std::string strategy_text(const Settings& settings, const DecisionModel* model) {
   switch (settings.strategy.kind) {
     case StrategyKind::flat: return "flat";
     case StrategyKind::fade_last_move: return "fade_last_move";
     case StrategyKind::model_edge: break;
   }
   if (model == nullptr) return "model_edge";
-  return fmt::format("model_edge ({} trees on {}, {} over {} s, entry at {} costs, exit at {})",
-                     model->trees.tree_count(), model->sidecar.feature_set, model->sidecar.label,
-                     model->sidecar.horizon_ns / 1'000'000'000, settings.strategy.entry_cost_multiple,
-                     settings.strategy.exit_cost_multiple);
+  return fmt::format("model_edge ({} on {}, {} over {} s, entry at {} costs, exit at {})", describe(*model),
+                     model->features->name(), model->meaning.label, model->meaning.horizon_ns / 1'000'000'000,
+                     settings.strategy.entry_cost_multiple, settings.strategy.exit_cost_multiple);
 }
 
 std::string ticks_help() {

@@ -14,7 +14,7 @@
 #include "core/config/config.hpp"
 #include "core/isa/isa.hpp"
 #include "ml/features/feature_set.hpp"
-#include "ml/models/tree_ensemble.hpp"
+#include "ml/predictor/decision_model.hpp"
 
 namespace thintail {
 
@@ -47,14 +47,14 @@ Result<InstrumentTable> configured_instruments(const Settings& settings);
 Result<const FeatureSet*> configured_features(const Settings& settings);
 
 // Refuses a feed that lacks what the features in force need: the model's, or else the configured ones.
-Result<void> check_feed(const Settings& settings, const std::optional<LoadedModel>& model, const FeedContents& contents,
-                        const InstrumentTable& instruments, std::string_view source);
+Result<void> check_feed(const Settings& settings, const std::optional<DecisionModel>& model,
+                        const FeedContents& contents, const InstrumentTable& instruments, std::string_view source);
 
 // The model that the settings name; empty where they name none. With strategy model_edge a model is required.
-Result<std::optional<LoadedModel>> configured_model(const Settings& settings);
+Result<std::optional<DecisionModel>> configured_model(const Settings& settings);
 
 // "model_edge (100 trees on core-32, horizon 60 s)". `model` may be null.
-std::string strategy_text(const Settings& settings, const LoadedModel* model);
+std::string strategy_text(const Settings& settings, const DecisionModel* model);
 
 // Formats and clocks, for --help.
 std::string ticks_help();

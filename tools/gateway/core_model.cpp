@@ -1,0 +1,757 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/gateway/core_model.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+
+#include "core/event/describe.hpp"
+#include "core/price/decimal.hpp"
+#include "strategies/pipeline/market_state.hpp"
+
+namespace thintail::gateway {
+namespace {
+
+constexpr std::int64_t kSecondNs = 1'000'000'000;
+constexpr std::int64_t kSilentNs = 2 * kSecondNs;
+constexpr std::size_t kLogRows = 2'000;
+constexpr std::size_t kCommandRows = 2'000;
+constexpr std::size_t kRegimeRows = 512;
+constexpr std::size_t kFreshTicks = 65'536;
+constexpr std::size_t kTextBytesMax = 1u << 20;  // more is damage
+constexpr std::int64_t kSampleAgeNs = kSecondNs;
+
+template <class Row>
+void push_bounded(std::deque<Row>& rows, Row row, std::size_t bound) {
+  rows.push_back(std::move(row));
+  if (rows.size() > bound) rows.pop_front();
+}
+
+char upper(char c) noexcept { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }
+
+std::string in_capitals(std::string_view text) {
+  std::string out(text);
+  std::ranges::transform(out, out.begin(), upper);
+  return out;
+}
+
+bool is_letter_or_digit(char c) noexcept {
+  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+void split_name(InstrumentModel& at) {
+  const std::size_t mark = at.name.find('@');
+  at.symbol = at.name.substr(0, mark);
+  at.venue = mark == std::string::npos ? std::string() : at.name.substr(mark + 1);
+  if (const auto known = built_in_instrument(at.symbol, at.venue)) {
+    at.base = known->base;
+    at.quote = known->quote;
+  }
+}
+
+std::int64_t sign_of(Side side) noexcept { return side == Side::buy ? 1 : -1; }
+
+}  // namespace
+
+std::int64_t wall_now_ns() noexcept {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+std::string symbol_stem(std::string_view symbol) {
+  // A broker's suffix: behind a dot, a plus or a hash, or small letters after at least six others.
+  std::string_view stem = symbol.substr(0, symbol.find_first_of(".+#"));
+  std::size_t end = stem.size();
+  while (end > 6 && stem[end - 1] >= 'a' && stem[end - 1] <= 'z') --end;
+  const bool is_suffix = std::ranges::none_of(stem.substr(0, end), [](char c) { return c >= 'a' && c <= 'z'; });
+  if (is_suffix) stem = stem.substr(0, end);
+  std::string out;
+  for (const char c : stem) {
+    if (is_letter_or_digit(c)) out += upper(c);
+  }
+  return out;
+}
+
+bool is_legal_symbol(std::string_view text) noexcept {
+  const std::size_t mark = text.find('@');
+  const std::string_view symbol = text.substr(0, mark);
+  if (symbol.empty() || symbol.size() > 32) return false;
+  const bool is_plain = std::ranges::all_of(symbol, [](char c) {
+    return is_letter_or_digit(c) || std::string_view("._#+/-").find(c) != std::string_view::npos;
+  });
+  if (!is_plain || mark == std::string_view::npos) return is_plain;
+  const std::string_view venue = text.substr(mark + 1);
+  return !venue.empty() && venue.size() <= 16 &&
+         std::ranges::all_of(venue, [](char c) { return is_letter_or_digit(c) || c == '_' || c == '-'; });
+}
+
+std::optional<BarPeriod> timeframe_from_text(std::string_view text) {
+  static constexpr std::array<std::array<std::string_view, 2>, kBarPeriodCount> kOthers = {
+      {{"1M", "1"}, {"5M", "5"}, {"15M", "15"}, {"30M", "30"}, {"1H", "60"}, {"4H", "240"}, {"1D", "1440"}}};
+  const std::string wanted = in_capitals(text);
+  for (std::size_t period = 0; period < kBarPeriodCount; ++period) {
+    if (wanted == kBarPeriodNames[period] || wanted == kOthers[period][0] || wanted == kOthers[period][1]) {
+      return static_cast<BarPeriod>(period);
+    }
+  }
+  return std::nullopt;
+}
+
+bool is_fiat(std::string_view currency) noexcept {
+  static constexpr std::array<std::string_view, 17> kFiat = {"EUR", "GBP", "AUD", "NZD", "USD", "CAD",
+                                                             "CHF", "SGD", "HKD", "NOK", "SEK", "DKK",
+                                                             "MXN", "ZAR", "PLN", "CNH", "JPY"};
+  return std::ranges::find(kFiat, currency) != kFiat.end();
+}
+
+std::string_view name_of(CoreStanding standing) noexcept {
+  static constexpr std::array<std::string_view, 6> kNames = {"absent",   "running", "silent",
+                                                             "finished", "stopped", "dead"};
+  return kNames[static_cast<std::size_t>(standing)];
+}
+
+i128 TradeRow::result_e18(std::int64_t price_e9) const noexcept {
+  const i128 held = static_cast<i128>(price_e9) * held_e9();
+  return (exit_e18 + held - entry_e18) * sign_of(side);
+}
+
+i128 InstrumentModel::unrealised_e18() const noexcept {
+  if (holding.quantity_e9() == 0 || !has_quote) return 0;
+  return holding.pnl_e18(touch_e9(holding.quantity_e9() > 0)) - holding.realised_e18();
+}
+
+void CoreModel::begin_epoch(std::uint32_t number) {
+  epoch = number;
+  epoch_began_ns = 0;
+  input_ended = false;
+  index_by_id_.clear();
+  text_bytes_ = 0;
+  for (InstrumentModel& at : instruments) {
+    at.is_current = false;
+    at.risk.reset();
+  }
+  samples_.clear();
+  sample.reset();
+  earlier.reset();
+}
+
+void CoreModel::add_instrument(std::uint32_t id, std::string_view name, std::uint8_t digits, std::int64_t tick_size_e9,
+                               CalendarId calendar) {
+  constexpr std::uint32_t kIdsMax = 1u << 20;
+  if (name.empty() || id >= kIdsMax) return;
+  const auto [found, is_new] =
+      index_by_name_.try_emplace(std::string(name), static_cast<std::uint32_t>(instruments.size()));
+  if (is_new) {
+    InstrumentModel& made = instruments.emplace_back();
+    made.name = name;
+    split_name(made);
+  }
+  InstrumentModel& at = instruments[found->second];
+  at.digits = std::min<std::uint8_t>(digits, 9);
+  at.tick_size_e9 = tick_size_e9;
+  at.calendar =
+      static_cast<unsigned>(calendar) <= static_cast<unsigned>(CalendarId::gold) ? calendar : CalendarId::always;
+  at.is_current = true;
+  if (index_by_id_.size() <= id) index_by_id_.resize(id + 1, -1);
+  index_by_id_[id] = static_cast<std::int32_t>(found->second);
+}
+
+InstrumentModel* CoreModel::by_id(std::uint32_t id, std::uint32_t& index) {
+  if (id >= index_by_id_.size() || index_by_id_[id] < 0) return nullptr;
+  index = static_cast<std::uint32_t>(index_by_id_[id]);
+  return &instruments[index];
+}
+
+// A replay began anew: what came later in it than now is not known yet.
+void CoreModel::clear_market() {
+  for (InstrumentModel& at : instruments) {
+    InstrumentModel fresh;
+    fresh.name = at.name;
+    fresh.symbol = at.symbol;
+    fresh.venue = at.venue;
+    fresh.base = at.base;
+    fresh.quote = at.quote;
+    fresh.digits = at.digits;
+    fresh.tick_size_e9 = at.tick_size_e9;
+    fresh.calendar = at.calendar;
+    fresh.is_current = at.is_current;
+    at = std::move(fresh);
+  }
+  signals.clear();
+  orders.clear();
+  order_number_.clear();
+  orders_dropped_ = 0;
+  fills.clear();
+  trades.clear();
+  money.clear();
+  traded_.clear();
+  gaps.clear();
+  judged = {};
+  predictions_by_slot.clear();
+  rejects_by_rule.clear();
+  session_end_ns = 0;
+  ++resets;
+}
+
+void CoreModel::take(const Event& event) {
+  if (event.type == EventType::session && event.as<Session>().state == SessionState::started) {
+    const std::uint32_t number = event.as<Session>().epoch;
+    if (time_ns != 0 && event.time_ns < time_ns - kSecondNs) {
+      clear_market();
+      ++loops;
+    }
+    if (number != epoch) begin_epoch(number);
+    epoch_began_ns = event.time_ns;
+  }
+  if (first_sequence == 0) first_sequence = event.sequence;
+  sequence = event.sequence;
+  time_ns = event.time_ns;
+  ++change;
+  // A file's ticks do not say that time is simulated; what the driver makes does.
+  if (event.type == EventType::timer || event.type == EventType::session) {
+    simulated = (event.flags & kFlagSimulated) != 0;
+  }
+  if (text_bytes_ != 0 && event.type != EventType::continuation) text_bytes_ = 0;
+  switch (event.type) {
+    case EventType::tick: on_tick(event); break;
+    case EventType::bar: on_bar(event); break;
+    case EventType::prediction: on_prediction(event); break;
+    case EventType::regime: on_regime(event); break;
+    case EventType::signal: on_signal(event); break;
+    case EventType::intent: on_intent(event); break;
+    case EventType::reject: on_reject(event); break;
+    case EventType::report: on_report(event); break;
+    case EventType::fill: on_fill(event); break;
+    case EventType::position: on_position(event); break;
+    case EventType::timer: on_timer(event); break;
+    case EventType::session: on_session(event); break;
+    case EventType::command: on_command(event); break;
+    case EventType::instrument:
+    case EventType::config:
+    case EventType::continuation: on_text(event); break;
+    case EventType::gap:
+      push_log({0,
+                event.time_ns,
+                LogLevel::warn,
+                "gap",
+                fmt::format("{} ticks never reached the engine", event.as<Gap>().count),
+                {},
+                0});
+      break;
+    case EventType::model: {
+      const auto model = event.as<Model>();
+      push_log({0,
+                event.time_ns,
+                LogLevel::info,
+                "model",
+                fmt::format("model in slot {}, version {}", model.slot, model.version),
+                {},
+                0});
+      break;
+    }
+    default: break;
+  }
+}
+
+void CoreModel::miss(std::uint64_t count) {
+  missed += count;
+  ++lapped;
+  gaps.emplace_back(time_ns, 0);  // its end is known with the next event
+  constexpr std::size_t kGapsMax = 1'000;
+  if (gaps.size() > kGapsMax) gaps.erase(gaps.begin());
+  push_log({0, time_ns, LogLevel::warn, "gateway", fmt::format("{} events were overwritten unread", count), {}, 0});
+}
+
+void CoreModel::on_tick(const Event& event) {
+  std::uint32_t index = 0;
+  InstrumentModel* at = by_id(event.instrument, index);
+  if (at == nullptr) return;
+  if (!gaps.empty() && gaps.back().second == 0) gaps.back().second = event.time_ns;
+  const auto tick = event.as<Tick>();
+  at->tick = {event.sequence, event.time_ns, tick.venue_ns, tick.bid_e9, tick.ask_e9, tick.source_sequence};
+  at->has_quote = true;
+  ++at->ticks_seen;
+  at->quote_flags = (tick.ask_e9 < tick.bid_e9 ? shm::kQuoteCrossed : 0u) |
+                    ((event.flags & kFlagStale) != 0 ? shm::kQuoteStale : 0u) |
+                    ((event.flags & kFlagSimulated) != 0 ? shm::kQuoteSimulated : 0u);
+  at->quote_changed = change;
+  push_bounded(at->ticks, at->tick, limits.ticks);
+  if (keeps_fresh_ticks && fresh_ticks.size() < kFreshTicks) fresh_ticks.emplace_back(index, at->tick);
+
+  at->venue_ns = held_venue_ns(tick.venue_ns, event.time_ns, at->venue_ns);
+  at->forming.close_until(at->venue_ns, [](const ClosedBar&) {});
+  at->forming.add(tick.bid_e9, tick.ask_e9, at->venue_ns);
+  at->bars_changed = change;
+
+  if (at->trade) {
+    const i128 now_e18 = at->trade->result_e18(at->touch_e9(at->trade->side == Side::buy));
+    at->trade->worst_e18 = std::min(at->trade->worst_e18, now_e18);
+    at->trade->best_e18 = std::max(at->trade->best_e18, now_e18);
+  }
+  if (horizon_ns <= 0) return;
+  for (; at->judged < at->predictions.size(); ++at->judged) {
+    PredictionRow& row = at->predictions[at->judged];
+    if (row.time_ns + horizon_ns > event.time_ns) break;
+    if (row.mid <= 0 || row.state != PredictionState::valid) continue;
+    row.realised = (at->mid() / row.mid - 1.0) * 1e4;
+    if (*row.realised == 0.0 || row.score == 0.0f) continue;
+    ++judged.judged;
+    judged.right += (*row.realised > 0) == (row.score > 0) ? 1 : 0;
+  }
+}
+
+void CoreModel::on_bar(const Event& event) {
+  std::uint32_t index = 0;
+  InstrumentModel* at = by_id(event.instrument, index);
+  const auto bar = event.as<Bar>();
+  if (at == nullptr || bar.period() >= kBarPeriodCount) return;
+  auto& rows = at->bars[bar.period()];
+  const Ohlc prices{bar.open_e9, bar.high_e9, bar.low_e9, bar.close_e9};
+  if (bar.side() == QuoteSide::bid) {
+    if (!rows.empty() && rows.back().end_s >= bar.end_s) return;
+    push_bounded(rows, BarRow{bar.end_s, bar.ticks(), prices, prices, change}, limits.bars);
+  } else if (bar.side() == QuoteSide::ask && !rows.empty() && rows.back().end_s == bar.end_s) {
+    rows.back().ask = prices;
+    rows.back().changed = change;
+  }
+  at->forming.close_until(bar.end_s * kSecondNs, [](const ClosedBar&) {});
+  at->bars_changed = change;
+}
+
+void CoreModel::on_prediction(const Event& event) {
+  std::uint32_t index = 0;
+  InstrumentModel* at = by_id(event.instrument, index);
+  if (at == nullptr) return;
+  const auto told = event.as<Prediction>();
+  const PredictionRow row{event.sequence,
+                          told.cause,
+                          event.time_ns,
+                          told.score,
+                          told.cost,
+                          told.defined_lanes,
+                          told.model_slot,
+                          told.state,
+                          at->has_quote ? at->mid() : 0.0,
+                          {}};
+  at->prediction = row;
+  at->prediction_changed = change;
+  ++predictions_by_slot[told.model_slot];
+  auto& rows = at->predictions;
+  if (!rows.empty() && at->judged < rows.size() && rows.back().time_ns / kSecondNs == row.time_ns / kSecondNs) {
+    rows.back() = row;
+    return;
+  }
+  rows.push_back(row);
+  if (rows.size() > limits.predictions) {
+    rows.pop_front();
+    if (at->judged > 0) --at->judged;
+  }
+}
+
+void CoreModel::on_regime(const Event& event) {
+  std::uint32_t index = 0;
+  InstrumentModel* at = by_id(event.instrument, index);
+  if (at == nullptr) return;
+  const auto told = event.as<Regime>();
+  if (!at->regimes.empty()) at->regimes.back().end_ns = event.time_ns;
+  push_bounded(at->regimes, RegimeRow{event.sequence, event.time_ns, 0, told.to, told.from, told.probability},
+               kRegimeRows);
+}
+
+void CoreModel::on_signal(const Event& event) {
+  std::uint32_t index = 0;
+  InstrumentModel* at = by_id(event.instrument, index);
+  if (at == nullptr) return;
+  SignalRow row;
+  row.sequence = event.sequence;
+  row.time_ns = event.time_ns;
+  row.instrument = index;
+  row.signal = event.as<Signal>();
+  row.changed = signals_changed = change;
+  at->last_signal = event.sequence;
+  push_bounded(signals, row, limits.rows);
+}
+
+namespace {
+
+// The signal of the same cause and instrument, which stands right before what became of it.
+SignalRow* signal_of(std::deque<SignalRow>& signals, std::uint32_t instrument, std::uint64_t cause) {
+  constexpr std::size_t kLooks = 64;
+  for (std::size_t back = 1; back <= std::min(kLooks, signals.size()); ++back) {
+    SignalRow& row = signals[signals.size() - back];
+    if (row.instrument == instrument && row.signal.cause == cause) return &row;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+void CoreModel::on_intent(const Event& event) {
+  std::uint32_t index = 0;
+  if (by_id(event.instrument, index) == nullptr) return;
+  OrderRow row;
+  row.intent = event.as<Intent>();
+  row.id = row.intent.client_order_id;
+  row.sequence = event.sequence;
+  row.time_ns = row.updated_ns = event.time_ns;
+  row.instrument = index;
+  row.changed = orders_changed = change;
+  if (SignalRow* signal = signal_of(signals, index, row.intent.cause)) {
+    signal->outcome = SignalOutcome::intent;
+    signal->side = row.intent.side;
+    signal->price_e9 = row.intent.price_e9;
+    signal->client_order_id = row.id;
+    signal->changed = signals_changed = change;
+  }
+  order_number_[row.id] = orders_dropped_ + orders.size();
+  orders.push_back(row);
+  if (orders.size() > limits.rows) {
+    order_number_.erase(orders.front().id);
+    orders.pop_front();
+    ++orders_dropped_;
+  }
+}
+
+void CoreModel::on_reject(const Event& event) {
+  const auto reject = event.as<Reject>();
+  ++rejects_by_rule[reject.rule];
+  std::uint32_t index = 0;
+  if (by_id(event.instrument, index) == nullptr) return;
+  if (SignalRow* signal = signal_of(signals, index, reject.cause)) {
+    signal->outcome = SignalOutcome::rejected;
+    signal->side = reject.quantity_e9 < 0 ? Side::sell : Side::buy;
+    signal->reject = reject;
+    signal->changed = signals_changed = change;
+  }
+  push_log({0, event.time_ns, LogLevel::warn, "reject",
+            fmt::format("order of {} refused: {}", format_decimal_e9(reject.quantity_e9),
+                        risk_rule_name(static_cast<RiskRule>(reject.rule))),
+            index, 0});
+}
+
+OrderRow* CoreModel::find_order(std::uint64_t id) {
+  const auto found = order_number_.find(id);
+  if (found == order_number_.end()) return nullptr;
+  return &orders[found->second - orders_dropped_];
+}
+
+const OrderRow* CoreModel::order(std::uint64_t id) const { return const_cast<CoreModel*>(this)->find_order(id); }
+
+void CoreModel::on_report(const Event& event) {
+  const auto report = event.as<Report>();
+  OrderRow* row = find_order(report.client_order_id);
+  if (row == nullptr) return;
+  row->updated_ns = event.time_ns;
+  row->reason = report.reason;
+  row->changed = orders_changed = change;
+  switch (report.state) {
+    case OrderState::accepted:
+      if (row->status == OrderStatus::sent) row->status = OrderStatus::accepted;
+      break;
+    case OrderState::cancelled: row->status = OrderStatus::cancelled; break;
+    case OrderState::expired: row->status = OrderStatus::expired; break;
+    case OrderState::refused:
+      row->status = OrderStatus::refused;
+      push_log({0, event.time_ns, LogLevel::warn, "report",
+                fmt::format("order {} refused by the venue", report.client_order_id), row->instrument, 0});
+      break;
+  }
+}
+
+void CoreModel::on_fill(const Event& event) {
+  std::uint32_t index = 0;
+  InstrumentModel* at = by_id(event.instrument, index);
+  if (at == nullptr) return;
+  const auto fill = event.as<Fill>();
+  FillRow row{event.sequence, event.time_ns, index, fill, {}};
+  if (OrderRow* order = find_order(fill.client_order_id)) {
+    order->filled_e9 += fill.quantity_e9;
+    order->value_e18 += static_cast<i128>(fill.price_e9) * fill.quantity_e9;
+    order->commission_e9 += fill.commission_e9;
+    order->updated_ns = event.time_ns;
+    order->status =
+        fill.last != 0 || order->filled_e9 >= order->intent.quantity_e9 ? OrderStatus::filled : OrderStatus::partial;
+    order->changed = orders_changed = change;
+    row.slippage_e9 = (fill.price_e9 - order->intent.price_e9) * sign_of(fill.side);
+  }
+  push_bounded(fills, row, limits.rows);
+  money[at->quote].commission_e18 += static_cast<i128>(fill.commission_e9) * kE9;
+  traded_.insert(index);
+  if (fill.quantity_e9 <= 0 || fill.side == Side::none) return;
+
+  std::int64_t left_e9 = fill.quantity_e9;
+  std::int64_t commission_e9 = fill.commission_e9;
+  if (at->trade && at->trade->side != fill.side) {
+    TradeRow& trade = *at->trade;
+    const std::int64_t closed_e9 = std::min(left_e9, trade.held_e9());
+    // Of a reversal, the old trade bears its part of the commission.
+    const auto part_e9 = static_cast<std::int64_t>(static_cast<i128>(commission_e9) * closed_e9 / fill.quantity_e9);
+    trade.left_e9 += closed_e9;
+    trade.exit_e18 += static_cast<i128>(fill.price_e9) * closed_e9;
+    trade.commission_e9 += part_e9;
+    trade.changed = trades_changed = change;
+    left_e9 -= closed_e9;
+    commission_e9 -= part_e9;
+    if (trade.held_e9() == 0) {
+      trade.close_ns = event.time_ns;
+      const i128 result_e18 = trade.result_e18(0);
+      trade.worst_e18 = std::min(trade.worst_e18, result_e18);
+      trade.best_e18 = std::max(trade.best_e18, result_e18);
+      if (!signals.empty() && signals.back().instrument == index) trade.reason = signals.back().signal.reason;
+      push_bounded(trades, trade, limits.rows);
+      at->trade.reset();
+    }
+  }
+  if (left_e9 > 0) enter(*at, index, event, fill, left_e9, commission_e9);
+}
+
+void CoreModel::enter(InstrumentModel& at, std::uint32_t index, const Event& event, const Fill& fill,
+                      std::int64_t quantity_e9, std::int64_t commission_e9) {
+  if (!at.trade) {
+    TradeRow trade;
+    trade.id = ++trades_made_;
+    trade.instrument = index;
+    trade.side = fill.side;
+    trade.open_ns = event.time_ns;
+    trade.strategy = fill.strategy;
+    if (const OrderRow* order = find_order(fill.client_order_id)) {
+      if (const SignalRow* signal = signal_of(signals, index, order->intent.cause)) trade.score = signal->signal.score;
+    }
+    at.trade = trade;
+  }
+  TradeRow& trade = *at.trade;
+  trade.entered_e9 += quantity_e9;
+  trade.entry_e18 += static_cast<i128>(fill.price_e9) * quantity_e9;
+  trade.commission_e9 += commission_e9;
+  trade.quantity_max_e9 = std::max(trade.quantity_max_e9, trade.held_e9());
+  trade.changed = trades_changed = change;
+}
+
+void CoreModel::on_position(const Event& event) {
+  std::uint32_t index = 0;
+  InstrumentModel* at = by_id(event.instrument, index);
+  if (at == nullptr) return;
+  Holding holding;
+  if (!holding.restore(event.as<Position>())) return;
+  at->holding = holding;
+  at->has_position = true;
+  at->position_ns = event.time_ns;
+  at->position_sequence = event.sequence;
+  at->position_changed = change;
+  traded_.insert(index);
+  // What was held before the gateway looked has no fills that it knows: the trade is taken from the position.
+  const std::int64_t held_e9 = at->trade ? at->trade->held_e9() * sign_of(at->trade->side) : 0;
+  if (held_e9 != holding.quantity_e9()) {
+    at->trade.reset();
+    if (holding.quantity_e9() != 0) {
+      TradeRow trade;
+      trade.id = ++trades_made_;
+      trade.instrument = index;
+      trade.side = holding.quantity_e9() > 0 ? Side::buy : Side::sell;
+      trade.open_ns = event.time_ns;
+      trade.entered_e9 = trade.quantity_max_e9 = std::abs(holding.quantity_e9());
+      trade.entry_e18 = holding.cost_e18() < 0 ? -holding.cost_e18() : holding.cost_e18();
+      trade.changed = trades_changed = change;
+      at->trade = trade;
+    }
+  }
+  book_money(event.time_ns, false);
+}
+
+void CoreModel::on_timer(const Event& event) {
+  if (event.time_ns >= session_end_ns) {
+    session_end_ns = period_end_ns(BarPeriod::d1, event.time_ns, Zone::new_york());
+    book_money(event.time_ns, true);
+    for (auto& [currency, row] : money) row.day_start_e18 = row.now.equity_e18();
+    return;
+  }
+  if (!traded_.empty()) book_money(event.time_ns, true);
+}
+
+void CoreModel::book_money(std::int64_t at_ns, bool keep_point) {
+  std::map<std::string, MoneyPoint> sums;
+  for (const std::uint32_t index : traded_) {
+    const InstrumentModel& at = instruments[index];
+    MoneyPoint& sum = sums[at.quote];
+    sum.realised_e18 += at.holding.realised_e18();
+    sum.unrealised_e18 += at.unrealised_e18();
+  }
+  for (auto& [currency, sum] : sums) {
+    CurrencyMoney& row = money[currency];
+    row.highest_e18 = std::max(row.highest_e18, sum.equity_e18());
+    sum.drawdown_e18 = sum.equity_e18() - row.highest_e18;
+    sum.time_ns = at_ns;
+    row.drawdown_max_e18 = std::min(row.drawdown_max_e18, sum.drawdown_e18);
+    row.now = sum;
+    row.changed = money_changed = change;
+    if (!keep_point) continue;
+    row.points.push_back(sum);
+    if (row.points.size() <= limits.points) continue;
+    // The older half keeps every other point.
+    std::deque<MoneyPoint> kept;
+    for (std::size_t i = 0; i < row.points.size(); ++i) {
+      if (i >= row.points.size() / 2 || i % 2 == 0) kept.push_back(row.points[i]);
+    }
+    row.points = std::move(kept);
+  }
+}
+
+void CoreModel::on_session(const Event& event) {
+  static constexpr std::array<std::string_view, 6> kTexts = {
+      "", "started", "stopping", "the journal lags: no new risk", "the journal has caught up", "the input has ended"};
+  const auto session = event.as<Session>();
+  const auto state = static_cast<std::size_t>(session.state);
+  if (session.state == SessionState::input_ended) input_ended = true;
+  push_log({0,
+            event.time_ns,
+            session.state == SessionState::journal_lagging ? LogLevel::warn : LogLevel::info,
+            "session",
+            state < kTexts.size() ? fmt::format("epoch {}: {}", epoch, kTexts[state]) : "unknown",
+            {},
+            0});
+}
+
+void CoreModel::on_command(const Event& event) {
+  static constexpr std::array<std::string_view, 6> kKinds = {"none",    "pause", "resume",
+                                                             "flatten", "kill",  "reset_kill"};
+  const auto command = event.as<Command>();
+  const auto kind = static_cast<std::size_t>(command.kind);
+  push_bounded(commands, CommandRow{event.sequence, event.time_ns, command}, kCommandRows);
+  push_log({0,
+            event.time_ns,
+            command.kind == CommandKind::kill ? LogLevel::error : LogLevel::info,
+            "command",
+            (event.flags & kFlagSnapshot) != 0
+                ? fmt::format("{} carried over from the run before", kKinds[std::min(kind, kKinds.size() - 1)])
+                : fmt::format("{} applied (actor {})", kKinds[std::min(kind, kKinds.size() - 1)], command.actor),
+            {},
+            0});
+}
+
+void CoreModel::on_text(const Event& event) {
+  if (event.type != EventType::continuation) {
+    continued_ = event;
+    text_.clear();
+    text_bytes_ =
+        event.type == EventType::config ? event.as<ConfigText>().text_bytes : event.as<InstrumentRow>().name_bytes;
+    if (text_bytes_ > kTextBytesMax || !event.is_continued()) text_bytes_ = 0;
+    return;
+  }
+  if (text_bytes_ == 0) return;
+  const auto text = event.as<Continuation>().text;
+  text_.append(text.data(), std::min(text.size(), text_bytes_ - text_.size()));
+  if (text_.size() < text_bytes_) return;
+  text_bytes_ = 0;
+  finish_text();
+}
+
+void CoreModel::finish_text() {
+  if (continued_.type == EventType::config) {
+    config_text = text_;
+    return;
+  }
+  // "XAUUSD@oanda XAU USD"
+  const std::size_t first = text_.find(' ');
+  const std::size_t last = text_.rfind(' ');
+  const auto row = continued_.as<InstrumentRow>();
+  add_instrument(continued_.instrument, text_.substr(0, first), row.digits, row.tick_size_e9,
+                 static_cast<CalendarId>(row.calendar));
+  std::uint32_t index = 0;
+  InstrumentModel* at = by_id(continued_.instrument, index);
+  if (at == nullptr || first == std::string::npos || last == first) return;
+  at->base = text_.substr(first + 1, last - first - 1);
+  at->quote = text_.substr(last + 1);
+}
+
+void CoreModel::push_log(LogRow row) {
+  if (row.sequence == 0) row.sequence = sequence;
+  row.changed = log_changed = ++change;
+  push_bounded(log, std::move(row), kLogRows);
+}
+
+void CoreModel::add_log(LogLevel level, std::string type, std::string text) {
+  push_log({sequence, time_ns, level, std::move(type), std::move(text), {}, 0});
+}
+
+void CoreModel::set_absent(std::string why) { absence = std::move(why); }
+
+void CoreModel::take_sample(CoreSample taken) {
+  if (epoch != 0 && taken.epoch != epoch) return;
+  absence.clear();
+  for (std::uint32_t id = 0; id < taken.instruments.size(); ++id) {
+    std::uint32_t index = 0;
+    InstrumentModel* at = by_id(id, index);
+    if (at == nullptr) continue;
+    InstrumentSample& told = taken.instruments[id];
+    at->risk = told.risk;
+    // Events tell more; but of an instrument that was quiet since we look, only the table knows.
+    if (!at->has_quote && told.has_quote) {
+      at->tick = {0, told.quote_ns, told.quote_ns, told.bid_e9, told.ask_e9, 0};
+      at->quote_flags = told.quote_flags;
+      at->has_quote = true;
+      at->quote_changed = ++change;
+    }
+    at->ticks_seen = std::max(at->ticks_seen, told.ticks);
+  }
+  if (!samples_.empty() && samples_.back().epoch != taken.epoch) samples_.clear();
+  while (!samples_.empty() && samples_.size() > 1 && samples_[1].sampled_ns <= taken.sampled_ns - kSampleAgeNs) {
+    samples_.pop_front();
+  }
+  earlier = samples_.empty() ? std::nullopt : std::optional(samples_.front());
+  samples_.push_back(taken);
+  sample = std::move(taken);
+}
+
+const InstrumentModel* CoreModel::by_id(std::uint32_t id) const noexcept {
+  if (id >= index_by_id_.size() || index_by_id_[id] < 0) return nullptr;
+  return &instruments[static_cast<std::size_t>(index_by_id_[id])];
+}
+
+std::vector<std::uint32_t> CoreModel::find(std::string_view text) const {
+  if (!is_legal_symbol(text)) return {};
+  std::string wanted = in_capitals(text);
+  if (const auto mapped = symbol_map.find(wanted); mapped != symbol_map.end()) wanted = in_capitals(mapped->second);
+  const std::size_t mark = wanted.find('@');
+  const std::string symbol = wanted.substr(0, mark);
+  const std::string venue = mark == std::string::npos ? std::string() : wanted.substr(mark + 1);
+  const bool is_mapped = symbol_map.contains(in_capitals(text));
+  const std::string stem = symbol_stem(is_mapped ? std::string_view(symbol) : text.substr(0, text.find('@')));
+  std::vector<std::uint32_t> exact;
+  std::vector<std::uint32_t> alike;
+  for (std::uint32_t i = 0; i < instruments.size(); ++i) {
+    const InstrumentModel& at = instruments[i];
+    if (!venue.empty() && in_capitals(at.venue) != venue) continue;
+    if (in_capitals(at.symbol) == symbol) exact.push_back(i);
+    if (!stem.empty() && symbol_stem(at.symbol) == stem) alike.push_back(i);
+  }
+  std::vector<std::uint32_t> found = exact.empty() ? std::move(alike) : std::move(exact);
+  // An instrument of an earlier epoch does not stand in the way of one in force.
+  const bool any_current = std::ranges::any_of(found, [&](std::uint32_t i) { return instruments[i].is_current; });
+  if (any_current) std::erase_if(found, [&](std::uint32_t i) { return !instruments[i].is_current; });
+  return found;
+}
+
+CoreStanding CoreModel::standing(std::int64_t now_ns) const noexcept {
+  if (!sample) return CoreStanding::absent;
+  const bool has_ended = input_ended && simulated;
+  if (sample->state == CoreState::running) {
+    if (has_ended) return CoreStanding::finished;
+    return now_ns - sample->heartbeat_ns > kSilentNs ? CoreStanding::silent : CoreStanding::running;
+  }
+  if (has_ended) return CoreStanding::finished;
+  return sample->state == CoreState::stopped ? CoreStanding::stopped : CoreStanding::dead;
+}
+
+bool CoreModel::is_stale(std::int64_t now_ns) const noexcept {
+  const CoreStanding at = standing(now_ns);
+  return at != CoreStanding::running && at != CoreStanding::finished;
+}
+
+std::uint32_t CoreModel::forming_ticks(std::uint32_t instrument, BarPeriod period) const noexcept {
+  return instruments[instrument].forming.forming(period).ticks;
+}
+
+}  // namespace thintail::gateway

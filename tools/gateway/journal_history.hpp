@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// JournalHistory: what the journals of an instance hold of the past, in pages that go back in time; for what the gateway's memory has let go.
+//   path     cold: a page reads at most kPageBytes of journal
+//   threads  any number; each call opens the files anew
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/bars/bar_builder.hpp"
+#include "core/base/error.hpp"
+#include "core/event/event.hpp"
+#include "tools/gateway/core_model.hpp"
+
+namespace thintail::gateway {
+
+template <class Row>
+struct HistoryPage {
+  std::vector<Row> rows;  // ascending
+  bool has_more = false;  // older journal was left unread
+  std::uint64_t resume = 0;  // where the next page goes on, if it has_more: rows before this
+};
+
+struct JournalSession {
+  std::uint32_t epoch = 0;
+  std::int64_t created_ns = 0;
+  std::optional<std::int64_t> ended_ns;  // of the last event
+  bool is_closed = false;
+  std::uint64_t events = 0;
+  std::uint64_t bytes = 0;
+  std::string path;
+};
+
+class JournalHistory {
+ public:
+  static constexpr std::uint64_t kPageBytes = 512u << 20;
+
+  // `folder`: of the instance; it need not be there.
+  explicit JournalHistory(std::string folder) : folder_(std::move(folder)) {}
+
+  // The newest `bytes_max` of all journals' events, in order, each file's beginning (its instruments) included. Returns how many.
+  Result<std::uint64_t> replay_tail(std::uint64_t bytes_max, const std::function<bool(const Event&)>& take) const;
+
+  // Bars that end before `end_ns`, the newest `limit` of them. `resume` is a time in ns.
+  Result<HistoryPage<BarRow>> bars_before(std::string_view instrument, BarPeriod period, std::int64_t end_ns,
+                                          std::size_t limit) const;
+  // Ticks of lower sequences, the newest `limit` of them. `resume` is a sequence.
+  Result<HistoryPage<TickRow>> ticks_before(std::string_view instrument, std::uint64_t sequence,
+                                            std::size_t limit) const;
+  Result<std::vector<JournalSession>> sessions() const;  // oldest first
+  const std::string& folder() const noexcept { return folder_; }
+
+ private:
+  // Blocks of all journals, newest first in chunks of ascending events; `visit` gets each chunk's events and says whether to go on.
+  // `bound` tells of an event that it and all after it are too new.
+  struct Walk {
+    std::function<bool(const Event&)> is_too_new;
+    std::function<void(const Event&, std::uint32_t instrument)> take;
+    std::function<void()> begin_chunk;
+    std::function<bool()> has_enough;
+  };
+  Result<bool> walk_back(std::string_view instrument, const Walk& walk, Event& oldest_seen) const;
+
+  std::string folder_;
+};
+
+}  // namespace thintail::gateway

@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: Apache-2.0
+// Routes of the system: status, models, predict, latency, log, events, health, metrics, the WebSocket.
+#include "tools/gateway/system_routes.hpp"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <limits>
+#include <thread>
+
+#include "core/base/hash.hpp"
+#include "ml/predictor/predictor.hpp"
+#include "tools/gateway/market_routes.hpp"
+#include "tools/gateway/metrics.hpp"
+#include "tools/gateway/route_tools.hpp"
+#include "tools/gateway/trading_routes.hpp"
+
+namespace thintail::gateway {
+namespace {
+
+using http::Request;
+using http::Response;
+using http::Route;
+using In = http::Parameter::In;
+namespace s = schema;
+
+constexpr std::size_t kPredictRows = 256;
+
+std::uint64_t resident_bytes() {
+  std::ifstream file("/proc/self/statm");
+  std::uint64_t total = 0;
+  std::uint64_t resident = 0;
+  file >> total >> resident;
+  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+Response status(const Parts& parts) {
+  const GatewayFacts facts = parts.facts();
+  double load[1] = {0};
+  const bool has_load = ::getloadavg(load, 1) == 1;
+  return parts.model->read([&](const CoreModel& model) {
+    const std::int64_t now_ns = wall_now_ns();
+    Json counters = Json::array();
+    if (model.sample) {
+      for (const CounterSample& counter : model.sample->counters) {
+        counters.push_back({{"name", counter.name}, {"value", fmt::format("{}", counter.value)}});
+      }
+    }
+    Json notes = Json::array();
+    for (const std::string& note : facts.notes) notes.push_back(note);
+    if (model.sample && !model.sample->refusal.empty()) notes.push_back(model.sample->refusal);
+    return Response::json_text(dumped(with_core(
+        model, parts,
+        {{"gateway",
+          {{"version", facts.version},
+           {"pid", ::getpid()},
+           {"started_ns", ns_text(facts.started_ns)},
+           {"uptime_s", static_cast<double>(now_ns - facts.started_ns) / 1e9},
+           {"rss_bytes", resident_bytes()},
+           {"clients", facts.clients},
+           {"dashboard", facts.has_dashboard},
+           {"lapped", fmt::format("{}", model.lapped)},
+           {"missed", fmt::format("{}", model.missed)}}},
+         {"replay", replay_json(model, facts)},
+         {"gate", gate_json(model, facts.has_latch_file)},
+         {"threads", threads_json(model)},
+         {"streams", streams_json(model)},
+         {"feeds", feeds_json(model)},
+         {"stores", stores_json(model, facts)},
+         {"counters", std::move(counters)},
+         {"rates", rates_json(model)},
+         {"machine",
+          {{"cpus", std::thread::hardware_concurrency()}, {"load_1m", has_load ? Json(load[0]) : Json(nullptr)}}},
+         {"notes", std::move(notes)}})));
+  });
+}
+
+Response models(const Parts& parts) {
+  return parts.model->read([&](const CoreModel& model) {
+    return Response::json_text(dumped(with_core(model, parts, {{"items", models_json(model, parts.champion_facts)}})));
+  });
+}
+
+Response latency(const Parts& parts) {
+  Json items = Json::array();
+  for (const StageHistory& stage : parts.feed->stages()) items.push_back(stage_json(stage, true));
+  Json series = Json::array();
+  for (const StageSecond& second : parts.feed->stage_seconds()) series.push_back(stage_second_json(second));
+  return parts.model->read([&](const CoreModel& model) {
+    return Response::json_text(
+        dumped(with_core(model, parts, {{"items", std::move(items)}, {"series", std::move(series)}})));
+  });
+}
+
+Response log_page(const Parts& parts, const Request& request) {
+  const auto level = request.query_value("level");
+  return parts.model->read([&](const CoreModel& model) {
+    const auto page = newest_rows(
+        model.log, cursor_of(request), limit_of(request), [](const LogRow& row) { return row.changed; },
+        [&](const LogRow& row) { return !level || log_level_name(row.level) == *level; });
+    Json items = Json::array();
+    for (const LogRow* row : page.rows) items.push_back(log_json(model, *row));
+    return Response::json_text(
+        dumped(with_core(model, parts, {{"items", std::move(items)}, {"next_cursor", cursor_json(page.next)}})));
+  });
+}
+
+// --- predict -------------------------------------------------------------------------------------------------------------
+
+Response predict_newest(const Parts& parts, const std::string& symbol) {
+  return parts.model->read([&](const CoreModel& model) {
+    const auto index = instrument_of(model, symbol);
+    if (!index) return index.error();
+    const auto& prediction = model.instruments[*index].prediction;
+    if (!prediction || prediction->state != PredictionState::valid) {
+      return http::problem(ErrorCode::command_refused, fmt::format("{} has no valid prediction yet", symbol));
+    }
+    const bool is_known = parts.champion_facts.has_value();
+    return Response::json(
+        {{"model_sha256", is_known ? Json(parts.champion_facts->sha256) : Json(nullptr)},
+         {"feature_set", is_known ? Json(parts.champion_facts->feature_set) : Json(nullptr)},
+         {"unit", "bp"},
+         {"scores", Json::array({Json::parse(fmt::format("{}", prediction->score), nullptr, false)})}});
+  });
+}
+
+Response predict(const Parts& parts, const Request& request) {
+  const nlohmann::json& body = request.body;
+  const bool has_values = body.contains("values");
+  if (has_values == body.contains("symbol")) {
+    return http::problem(ErrorCode::http_schema, "either symbol, or feature_set and values");
+  }
+  if (!has_values) return predict_newest(parts, body["symbol"].get<std::string>());
+  if (parts.champion == nullptr || !parts.champion_facts) {
+    return http::problem(ErrorCode::command_refused,
+                         "this gateway knows no model: start it with the core's configuration (--config)");
+  }
+  const ChampionFacts& champion = *parts.champion_facts;
+  const auto set = body.value("feature_set", champion.feature_set);
+  if (set != champion.feature_set) {
+    return http::problem(ErrorCode::model_feature_mismatch, fmt::format("the champion reads {}, the values are of {}",
+                                                                        champion.feature_set, printable(set)));
+  }
+  if (const auto wanted = body.value("model", champion.sha256); wanted != champion.sha256) {
+    return http::problem(ErrorCode::model_feature_mismatch,
+                         fmt::format("the champion is {}, asked for was {}", champion.sha256, printable(wanted)));
+  }
+  if (parts.champion->remembers()) {
+    return http::problem(ErrorCode::model_feature_mismatch,
+                         "the champion's answer depends on rows before: single rows have none");
+  }
+  const std::size_t lanes = parts.champion->features->features().size();
+  Json scores = Json::array();
+  Predictor predictor(*parts.champion, 1);
+  predictor.enable(0);
+  std::int64_t time_ns = 0;
+  for (const auto& values : body["values"]) {
+    if (values.size() != lanes) {
+      return http::problem(ErrorCode::model_feature_mismatch,
+                           fmt::format("{} has {} lanes, a row has {}", set, lanes, values.size()));
+    }
+    FeatureRow row;
+    row.values.fill(std::numeric_limits<float>::quiet_NaN());
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+      if (values[lane].is_null()) continue;
+      row.values[lane] = static_cast<float>(values[lane].get<double>());
+      row.defined.set(lane);
+    }
+    const Predictor::Answer answer = predictor.on_tick(0, row, 0, 0, ++time_ns);
+    const bool is_valid = answer.state == PredictionState::valid && std::isfinite(answer.score);
+    scores.push_back(is_valid ? Json::parse(fmt::format("{}", answer.score), nullptr, false) : Json(nullptr));
+  }
+  return Response::json({{"model_sha256", champion.sha256},
+                         {"feature_set", champion.feature_set},
+                         {"unit", "bp"},
+                         {"scores", std::move(scores)}});
+}
+
+// --- health --------------------------------------------------------------------------------------------------------------
+
+struct Check {
+  std::string name;
+  bool is_ok = false;
+  std::string detail;
+};
+
+std::vector<Check> checks(const Parts& parts) {
+  const bool has_latch_file = parts.facts().has_latch_file;
+  return parts.model->read([&](const CoreModel& model) {
+    const std::int64_t now_ns = wall_now_ns();
+    const CoreStanding standing = model.standing(now_ns);
+    const bool is_up = standing == CoreStanding::running || standing == CoreStanding::finished;
+    std::vector<Check> all;
+    const double age_s =
+        model.sample ? static_cast<double>(std::max<std::int64_t>(0, now_ns - model.sample->heartbeat_ns)) / 1e9 : 0;
+    all.push_back({"core", is_up, model.sample ? fmt::format("{}, {:.1f} s old", name_of(standing), age_s) : "absent"});
+    bool is_fed = false;
+    for (const Json& feed : feeds_json(model)) is_fed |= feed["state"] == "fresh" || feed["state"] == "closed";
+    all.push_back({"feed", is_fed || standing == CoreStanding::finished, is_fed ? "fresh" : "no feed is fresh"});
+    const std::uint32_t flags = model.sample ? model.sample->gate.flags : 0;
+    const bool is_lagging = (flags & shm::kGateJournalLagging) != 0;
+    all.push_back({"journal", model.sample.has_value() && !is_lagging, is_lagging ? "lags" : "keeps up"});
+    const bool is_killed = (flags & shm::kGateKilled) != 0 || has_latch_file;
+    all.push_back({"gate", !is_killed, is_killed ? "killed" : "open"});
+    return all;
+  });
+}
+
+Json checks_json(const std::vector<Check>& all) {
+  Json list = Json::array();
+  for (const Check& check : all) list.push_back({{"name", check.name}, {"ok", check.is_ok}, {"detail", check.detail}});
+  return list;
+}
+
+bool all_ok(const std::vector<Check>& all) { return std::ranges::all_of(all, &Check::is_ok); }
+
+Response events(const Parts& parts, const Request& request) {
+  if (const auto types = request.query_value("type")) {
+    if (const auto filter = TypeFilter::parse({std::string(*types)}); !filter) {
+      return http::problem(ErrorCode::http_parameter, "type: unknown", {{"query.type", filter.error().expected}});
+    }
+  }
+  if (!request.principal.may_see(account_of(parts.instance))) {
+    return http::problem(ErrorCode::http_not_found, "no such account of yours");
+  }
+  const auto refused = parts.model->read([&](const CoreModel& model) -> std::optional<Response> {
+    const auto wanted = wanted_instrument(model, request);
+    if (!wanted) return wanted.error();
+    return std::nullopt;
+  });
+  if (refused) return *refused;
+  Response response;
+  response.content_type = "text/event-stream";
+  response.events = parts.events;
+  return response;
+}
+
+}  // namespace
+
+void add_system_routes(std::vector<Route>& routes, const Parts& parts) {
+  const auto get = [&](std::string pattern, std::string operation, std::string summary, nlohmann::json reply,
+                       std::vector<http::Parameter> parameters, std::function<Response(const Request&)> handler,
+                       std::vector<http::Alias> aliases = {}) -> Route& {
+    Route route;
+    route.pattern = std::move(pattern);
+    route.operation = std::move(operation);
+    route.summary = std::move(summary);
+    route.tag = "system";
+    route.parameters = std::move(parameters);
+    route.replies = {{.status = 200, .description = "As docs/api.md tells", .schema = std::move(reply)}};
+    route.handler = std::move(handler);
+    route.aliases = std::move(aliases);
+    return routes.emplace_back(std::move(route));
+  };
+  const auto core = s::reference("Core");
+  const nlohmann::json integer = {{"type", "integer"}};
+  const nlohmann::json number = {{"type", "number"}};
+  get("/api/v1/system/status", "getStatus", "The core and the gateway, part by part",
+      s::object({{"core", core},
+                 {"gateway", s::object({{"version", s::text(32)},
+                                        {"pid", integer},
+                                        {"started_ns", s::nanoseconds()},
+                                        {"uptime_s", number},
+                                        {"rss_bytes", integer},
+                                        {"clients", integer},
+                                        {"dashboard", {{"type", "boolean"}}},
+                                        {"lapped", s::nanoseconds()},
+                                        {"missed", s::nanoseconds()}})},
+                 {"replay", s::maybe(s::reference("Replay"))},
+                 {"gate", s::reference("Gate")},
+                 {"threads", s::list_of(s::reference("Thread"))},
+                 {"streams", s::list_of(s::reference("Stream"))},
+                 {"feeds", s::list_of(s::reference("Feed"))},
+                 {"stores", s::list_of(s::reference("Store"))},
+                 {"counters", s::list_of(s::object({{"name", s::text(64)}, {"value", s::nanoseconds()}}))},
+                 {"rates", s::reference("Rates")},
+                 {"machine", s::object({{"cpus", integer}, {"load_1m", s::maybe(number)}})},
+                 {"notes", s::list_of(s::text())}}),
+      {}, [parts](const Request&) { return status(parts); }, {{"/api/status"}, {"/api/system/status"}});
+  get("/api/v1/models", "listModels", "Models in force",
+      s::object({{"core", core}, {"items", s::list_of(s::reference("Model"))}}), {},
+      [parts](const Request&) { return models(parts); }, {{"/model/info"}});
+  get("/api/v1/latency", "getLatency", "Where the time of a tick goes",
+      s::object({{"core", core},
+                 {"items", s::list_of(s::reference("Stage"))},
+                 {"series", s::list_of(s::reference("StageSecond"))}}),
+      {}, [parts](const Request&) { return latency(parts); });
+  auto of_log = page_parameters();
+  of_log.push_back({.name = "level",
+                    .in = In::query,
+                    .is_required = false,
+                    .schema = s::one_of({"info", "warn", "error"}),
+                    .description = "Only those"});
+  get("/api/v1/log", "listLog", "Commands, sessions, gaps, rejects", s::page_of("Log"), of_log,
+      [parts](const Request& request) { return log_page(parts, request); });
+
+  Route& predicting = get("/api/v1/predict", "predict", "Scores of the champion for given rows, or its newest",
+                          s::object({{"model_sha256", s::maybe(s::text(64))},
+                                     {"feature_set", s::maybe(s::text())},
+                                     {"unit", s::text(8)},
+                                     {"scores", s::list_of(s::maybe(number))}}),
+                          {}, [parts](const Request& request) { return predict(parts, request); }, {{"/predict"}});
+  predicting.method = http::Method::post;
+  predicting.may_block = true;
+  predicting.body_bytes_max = 1024 * 1024;
+  nlohmann::json row = s::list_of(s::maybe(number));
+  row["maxItems"] = kMaxLanes;
+  nlohmann::json rows = s::list_of(std::move(row));
+  rows["maxItems"] = kPredictRows;
+  auto body = s::object(
+      {{"symbol", s::text(49)}, {"feature_set", s::text(64)}, {"values", std::move(rows)}, {"model", s::text(64)}});
+  body["required"] = nlohmann::json::array();
+  predicting.body_schema = std::move(body);
+
+  Route& streaming = get("/api/v1/events", "streamEvents", "The core's events as Server-Sent Events", nullptr,
+                         {symbol_parameter(In::query),
+                          {.name = "type",
+                           .in = In::query,
+                           .is_required = false,
+                           .schema = {{"type", "string"}, {"pattern", "^[a-z,]+$"}, {"maxLength", 200}},
+                           .description = "Event types, with commas between"}},
+                         [parts](const Request& request) { return events(parts, request); });
+  streaming.replies.front().content_type = "text/event-stream";
+  streaming.is_account_data = true;
+
+  const auto open_to_all = [](Route& route) {
+    route.role = http::Role::none;
+    route.rate_class = http::RateClass::none;
+  };
+  Route& alive = get("/healthz", "isAlive", "Whether the gateway runs", nullptr, {},
+                     [](const Request&) { return Response::text("ok\n"); });
+  alive.replies.front().content_type = "text/plain";
+  open_to_all(alive);
+  const auto check_list = s::list_of(s::reference("Check"));
+  Route& ready =
+      get("/readyz", "isReady", "Whether the core can trade and the gateway sees it",
+          s::object({{"ready", {{"type", "boolean"}}}, {"checks", check_list}}), {}, [parts](const Request&) {
+            const auto all = checks(parts);
+            return Response::json({{"ready", all_ok(all)}, {"checks", checks_json(all)}}, all_ok(all) ? 200 : 503);
+          });
+  ready.replies.push_back({.status = 503, .description = "Not ready", .schema = ready.replies.front().schema});
+  open_to_all(ready);
+  open_to_all(get("/health", "getHealth", "As /readyz, but always 200",
+                  s::object({{"status", s::one_of({"ok", "degraded"})}, {"checks", check_list}}), {},
+                  [parts](const Request&) {
+                    const auto all = checks(parts);
+                    return Response::json({{"status", all_ok(all) ? "ok" : "degraded"}, {"checks", checks_json(all)}});
+                  }));
+  Route& metrics = get("/metrics", "getMetrics", "Prometheus text", nullptr, {}, [parts](const Request&) {
+    const auto stages = parts.feed->stages();
+    const GatewayFacts facts = parts.facts();
+    return Response::text(
+        parts.model->read([&](const CoreModel& model) { return metrics_text(model, stages, facts, wall_now_ns()); }),
+        "text/plain; version=0.0.4; charset=utf-8");
+  });
+  metrics.replies.front().content_type = "text/plain";
+  metrics.is_account_data = true;
+
+  Route socket;
+  socket.pattern = "/ws";
+  socket.operation = "openSocket";
+  socket.summary = "Topics with snapshots and deltas (docs/api.md)";
+  socket.tag = "system";
+  socket.websocket = parts.hub;
+  socket.protocols = {std::string(kJsonProtocol), std::string(kEventsProtocol)};
+  routes.push_back(std::move(socket));
+}
+
+std::vector<Route> gateway_routes(const Parts& parts) {
+  std::vector<Route> routes;
+  add_market_routes(routes, parts);
+  add_trading_routes(routes, parts);
+  add_system_routes(routes, parts);
+  return routes;
+}
+
+}  // namespace thintail::gateway
