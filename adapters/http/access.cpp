@@ -80,7 +80,11 @@ void Access::close_session(std::string_view cookie_header, const std::string& co
 }
 
 Principal Access::principal_of(const UserRecord& user) const {
-  return {.id = "user:" + user.name, .role = user.role, .accounts = user.accounts, .how = Proof::session};
+  return {.id = "user:" + user.name,
+          .role = user.role,
+          .accounts = user.accounts,
+          .how = Proof::session,
+          .proven_by_ns = user.created_ns};
 }
 
 void Access::tick(std::int64_t now_ns) {
@@ -89,7 +93,8 @@ void Access::tick(std::int64_t now_ns) {
   sessions_.sweep(now_ns, [&](const Principal& principal) {
     if (!principal.id.starts_with("user:")) return false;
     const UserRecord* user = keys_.user(std::string_view(principal.id).substr(5));
-    return user == nullptr || user->role != principal.role || user->accounts != principal.accounts;
+    return user == nullptr || user->role != principal.role || user->accounts != principal.accounts ||
+           user->created_ns != principal.proven_by_ns;
   });
 }
 

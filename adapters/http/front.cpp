@@ -480,6 +480,8 @@ void Front::act_once(const WorkPointer& work) {
       idempotency_->begin(request.principal.id, route.pattern, key, asked, route.resumes_interrupted, clock_());
   if (!begun) {
     log::error(begun.error());
+    // A full disk may be why somebody stops trading. What only sets a state may be done twice.
+    if (route.resumes_interrupted) return run_handler(work, send);
     return send(problem(ErrorCode::http_busy, "commands cannot be recorded now, so none is taken"));
   }
   using enum IdempotencyStore::Verdict;

@@ -44,6 +44,7 @@ struct Principal {
   std::vector<std::string> accounts = {};  // "venue:login"; empty: every account of this instance
   Proof how = Proof::none;
   std::int64_t expires_ns = 0;  // UTC; 0: never
+  std::int64_t proven_by_ns = 0;  // when the password that proved it was set; sessions end with it
 
   bool may_see(std::string_view account) const noexcept;
 };

@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <utility>
 
 namespace thintail {
@@ -39,6 +40,13 @@ bool write_all(int fd, std::string_view bytes) noexcept {
     bytes.remove_prefix(static_cast<std::size_t>(count));
   }
   return true;
+}
+
+// The name itself is on disk only once its folder is. Some file systems cannot sync one, and need not.
+bool sync_folder_of(const std::string& path) {
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  const Descriptor file(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return file.get() >= 0 && (::fsync(file.get()) == 0 || errno == EINVAL);
 }
 
 }  // namespace
@@ -77,7 +85,7 @@ Result<void> replace_file(const std::string& path, std::string_view bytes, std::
   const std::string temporary = fmt::format("{}.{}.tmp", path, ::getpid());
   Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   const bool is_written = file.get() >= 0 && write_all(file.get(), bytes) && ::fsync(file.get()) == 0 && file.close() &&
-                          std::rename(temporary.c_str(), path.c_str()) == 0;
+                          std::rename(temporary.c_str(), path.c_str()) == 0 && sync_folder_of(path);
   if (is_written) return {};
   const std::string reason = errno_text(errno);
   ::unlink(temporary.c_str());

@@ -80,7 +80,9 @@ struct DecisionModel {
 
   // Whether scores depend on rows before: then a new model is warmed up before it comes into force.
   bool remembers() const noexcept {
-    return regime.has_value() || std::ranges::any_of(members, &ModelMember::is_recurrent);
+    return regime.has_value() || std::ranges::any_of(members, [](const ModelMember& member) {
+             return member.is_recurrent() || member.period.has_value();
+           });
   }
 };
 

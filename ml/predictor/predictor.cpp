@@ -305,6 +305,8 @@ RegimeLabel Predictor::regime(InstrumentId id) const noexcept {
 bool Predictor::is_warm(InstrumentId id) const noexcept {
   if (plain_trees_ != nullptr) return true;
   const Slot& slot = *slots_[id];
+  // Before its first announcement a regime allows all the risk.
+  if (slot.regime && slot.regime->current() == RegimeLabel::unknown) return false;
   std::uint32_t warm = 0;
   for (std::size_t i = 0; i < members_.size(); ++i) {
     const bool counts = slot.rows[i] >= members_[i].rows_min || !members_[i].is_shadowed;

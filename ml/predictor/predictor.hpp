@@ -74,7 +74,7 @@ class Predictor {
 
   double risk_scale(InstrumentId id) const noexcept;  // of the regime in force; 1 without one
   RegimeLabel regime(InstrumentId id) const noexcept;  // in force; unknown without one
-  // As many members as an answer needs, the mandatory ones among them, need no further rows to speak.
+  // As many members as an answer needs, the mandatory ones among them, need no further rows to speak, and the regime is known.
   bool is_warm(InstrumentId id) const noexcept;
   const DecisionModel& model() const noexcept { return *model_; }
   // What learned weights are now; for display. Null where the model answers without an ensemble. REQUIRES: enabled.

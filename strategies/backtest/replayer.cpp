@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "strategies/backtest/replayer.hpp"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <cstring>
 #include <memory>
@@ -54,19 +56,30 @@ struct EpochRun {
 Result<DecisionModel> find_model(const Sha256Digest& digest, const EpochRun& run, const ReplayOptions& options) {
   const std::string& file = options.model_path.empty() ? run.settings.model.path : options.model_path;
   const std::string path = options.models && options.models->has(digest) ? options.models->path_of(digest) : file;
-  TT_TRY(DecisionModel model, load_decision_model(path, options.isa, run.features));
-  if (model.digest == digest) return model;
+  auto model = load_decision_model(path, options.isa, run.features);
+  if (!model) {
+    Error error = std::move(model).error();
+    error.doing = fmt::format("replaying with the model {} that the journal names: {}", to_hex(digest), error.doing);
+    return fail(std::move(error));
+  }
+  if (model->digest == digest) return model;
   return fail({.code = ErrorCode::model_hash_mismatch,
                .doing = "replaying with a model that the journal names",
                .file = path,
                .expected = to_hex(digest),
-               .found = to_hex(model.digest)});
+               .found = to_hex(model->digest)});
 }
 
 // A model that came into the shadow or into force in mid-run lies in its slot before the event is taken.
 Result<void> place_model(const Event& input, EpochRun& run, const ReplayOptions& options) {
   const auto event = input.as<Model>();
   if (event.slot >= run.models.size() || event.slot == run.pipeline->slot_in_force()) return {};
+  if (!run.first_model) {
+    return fail({.code = ErrorCode::replay_incomplete,
+                 .doing = fmt::format("replaying event {}", input.sequence),
+                 .expected = "a run that began with a model",
+                 .found = "a Model event in one that began without"});
+  }
   auto& place = run.models[event.slot];
   if (place != nullptr && place->model().digest == event.sha256 && event.stage == ModelStage::live) return {};
   TT_TRY(DecisionModel model, find_model(event.sha256, run, options));
@@ -87,6 +100,7 @@ Result<std::unique_ptr<EpochRun>> build(const Preamble& preamble, const ReplayOp
   }
   if (preamble.has_model) {
     TT_TRY(DecisionModel model, find_model(preamble.model_hash, *run, options));
+    run->features = model.features;  // of every later one, too
     run->first_model.emplace(std::move(model));
   }
   if (run->settings.strategy.kind == StrategyKind::model_edge && !run->first_model) {
@@ -157,8 +171,11 @@ Result<ReplayResult> replay_journal(const std::function<bool(Event&)>& next, con
       }
       ++result.inputs;
       queue.begin(event.sequence);
+      const std::uint16_t slot = run->pipeline->slot_in_force();
       if (event.type == EventType::model) TT_TRY_VOID(place_model(event, *run, options));
       run->pipeline->on_input(event, queue, probe);
+      // As in the daemon: what comes back into force begins anew.
+      if (slot != run->pipeline->slot_in_force()) run->models[slot].reset();
     }
     if (on_event) on_event(event);
   }

@@ -32,6 +32,7 @@ DecisionPipeline::DecisionPipeline(const Settings& settings, const InstrumentTab
   if (options.model == nullptr) return;
   first_.emplace(*options.model, settings.core.instruments_max);
   live_ = slots_[slot_] = &*first_;
+  tells_regimes_ = options.model->regime.has_value();
 }
 
 void DecisionPipeline::enable(InstrumentId id) {
@@ -46,6 +47,7 @@ void DecisionPipeline::enable(InstrumentId id) {
 }
 
 void DecisionPipeline::place(std::uint16_t slot, Predictor& predictor) noexcept {
+  if (slot < kModelSlots && slots_[slot] == &predictor) return;  // offered once more: it may be in the shadow
   TT_CHECK(slot < kModelSlots && slot != slot_ && live_ != nullptr, "a slot beside the one in force");
   TT_CHECK(predictor.model().features->hash() == live_->model().features->hash(), "a model of the features in force");
   if (shadow_ == slots_[slot]) shadow_ = nullptr;
@@ -62,8 +64,10 @@ void DecisionPipeline::on_model(const Event& input) noexcept {
   shadow_ = nullptr;
   shadow_is_warm_ = false;
   if (model.stage == ModelStage::live) {
+    if (model.slot != slot_) slots_[slot_] = nullptr;  // its owner may free it
     slot_ = model.slot;
     live_ = slots_[slot_];
+    tells_regimes_ = tells_regimes_ || live_->model().regime.has_value();
   } else if (model.slot != slot_) {
     shadow_ = slots_[model.slot];
     for (Book& book : books_) book.in_shadow = false;
@@ -71,10 +75,14 @@ void DecisionPipeline::on_model(const Event& input) noexcept {
 }
 
 void DecisionPipeline::look_at_shadow() noexcept {
-  shadow_is_warm_ = true;
-  for (std::size_t id = 0; id < books_.size() && shadow_is_warm_; ++id) {
-    shadow_is_warm_ = !books_[id].in_shadow || shadow_->is_warm(static_cast<InstrumentId>(id));
+  bool is_warm = true;
+  bool has_ticked = false;
+  for (std::size_t id = 0; id < books_.size() && is_warm; ++id) {
+    if (!books_[id].in_shadow) continue;
+    has_ticked = true;
+    is_warm = shadow_->is_warm(static_cast<InstrumentId>(id));
   }
+  shadow_is_warm_ = is_warm && has_ticked;
 }
 
 void DecisionPipeline::on_gap() noexcept {
@@ -100,7 +108,7 @@ void DecisionPipeline::after_tick(const Event& input, const FeatureRow* row, Boo
 }
 
 Prediction DecisionPipeline::predict(const Event& input, const FeatureRow& row, const Quote& quote, double mid,
-                                     const Book& book, RegimeChange& change) noexcept {
+                                     Book& book, RegimeChange& change) noexcept {
   // A crossed quote costs no negative spread.
   const double spread = static_cast<double>(quote.buy_e9()) - static_cast<double>(quote.sell_e9());
   const double cost_bp = mid > 0 ? spread / mid * 1e4 + 2 * commission_bp_ : 0.0;
@@ -115,7 +123,14 @@ Prediction DecisionPipeline::predict(const Event& input, const FeatureRow& row, 
   std::int64_t twice_mid_e9 = 0;
   if (__builtin_add_overflow(quote.bid_e9, quote.ask_e9, &twice_mid_e9)) twice_mid_e9 = 0;  // no mid
   const Predictor::Answer answer = live_->on_tick(input.instrument, row, twice_mid_e9, book.closed, input.time_ns);
-  if (answer.regime_changed) change = answer.regime;
+  // A model that has just come into force may know of another regime than the one before it announced.
+  if (tells_regimes_) [[unlikely]] {
+    const RegimeLabel regime = live_->regime(input.instrument);
+    if (regime != book.regime) {
+      change = {book.regime, regime, answer.regime_changed ? answer.regime.probability : 1.0f};
+      book.regime = regime;
+    }
+  }
   prediction.score = answer.score;
   prediction.state = answer.state;
   return prediction;

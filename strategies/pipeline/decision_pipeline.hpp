@@ -129,6 +129,7 @@ class DecisionPipeline {
     double last_mid = 0;
     std::int64_t lot_step_e9 = 1;
     std::uint32_t closed = 0;  // a bit for each BarPeriod of which a bar closed since the last tick
+    RegimeLabel regime = RegimeLabel::unknown;  // announced last
     bool in_shadow = false;  // it ticked while a model was in the shadow
 
     Exposure exposure() const noexcept { return {holding.quantity_e9(), working_buy_e9, working_sell_e9}; }
@@ -177,7 +178,7 @@ class DecisionPipeline {
   static constexpr std::uint32_t bit_of(BarPeriod period) noexcept { return 1u << static_cast<unsigned>(period); }
 
   // `change`: where the regime changes on this tick.
-  TT_HOT Prediction predict(const Event& input, const FeatureRow& row, const Quote& quote, double mid, const Book& book,
+  TT_HOT Prediction predict(const Event& input, const FeatureRow& row, const Quote& quote, double mid, Book& book,
                             RegimeChange& change) noexcept;
   // What can wait until the decision is out.
   TT_HOT void after_tick(const Event& input, const FeatureRow* row, Book& book) noexcept;
@@ -371,6 +372,7 @@ class DecisionPipeline {
   Predictor* shadow_ = nullptr;
   std::uint16_t slot_ = 0;
   bool shadow_is_warm_ = false;
+  bool tells_regimes_ = false;  // a model in force has had a regime
   MarketState market_;
   RiskGate gate_;
   std::vector<Book> books_;

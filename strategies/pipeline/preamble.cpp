@@ -105,6 +105,7 @@ bool PreambleReader::take(const Event& event) {
     case EventType::instrument: return begin_text(event, event.as<InstrumentRow>().name_bytes);
     case EventType::continuation: return add_text(event);
     case EventType::model:
+      if (preamble_.has_model) return false;  // a swap before the first tick
       preamble_.has_model = true;
       preamble_.model_hash = event.as<Model>().sha256;
       return true;

@@ -191,6 +191,31 @@ TEST_F(ModelSwap, the_journal_of_a_run_with_swaps_replays_byte_for_byte_and_need
   EXPECT_EQ(missing.error().code, ErrorCode::model_hash_mismatch);
 }
 
+TEST_F(ModelSwap, a_model_that_remembers_begins_anew_each_time_it_comes_back_and_replays_so) {
+  TempFolder folder;
+  const std::string path = write_pack(folder.path(), full_spec(FeatureSet::core_32()));
+  const ModelStore store(folder.path() + "/models");
+  int turn = 0;
+  EveryInputs swaps(
+      [&] {
+        auto loaded = load_decision_model(++turn % 2 != 0 ? path : model_.path(), best_isa());
+        if (!loaded) ADD_FAILURE() << loaded.error().message();
+        return std::move(loaded).value();
+      },
+      2'500, instruments_.size());
+  const RecordedRun swapped = run(&swaps);
+  ASSERT_GE(swaps.flips(), 3u) << "in, out, and in again";
+  for (const std::string& file : {path, model_.path()}) {
+    auto loaded = load_decision_model(file, best_isa());
+    ASSERT_TRUE(loaded && store.keep_file(file, loaded->digest));
+  }
+  const ReplayResult result = replayed(swapped.events, {best_isa(), {}, store});
+  EXPECT_FALSE(result.difference) << result.difference->what << ' ' << result.difference->recorded << ' '
+                                  << result.difference->replayed;
+  EXPECT_EQ(result.events, swapped.events.size());
+  EXPECT_FALSE(of_type(swapped.events, EventType::regime).empty());
+}
+
 TEST_F(ModelSwap, an_event_that_names_no_model_changes_nothing) {
   const Settings settings = trading_settings(StrategyKind::model_edge);
   DecisionPipeline pipeline(settings, instruments_, {best_isa(), 1, &model_.loaded()});
@@ -315,14 +340,17 @@ TEST(ModelOffers, what_the_engine_has_left_may_be_freed_while_it_runs) {
   });
   std::uint32_t seen = 0;
   std::uint64_t wrong = 0;
+  const Slot* live = nullptr;  // used until the next one is taken, as the engine uses it
   while (seen < kSwaps) {
     const ModelOffer* offer = offers.poll();
+    if (live != nullptr) wrong += live->value != seen;
     if (offer == nullptr) {
       std::this_thread::yield();
       continue;
     }
-    wrong += reinterpret_cast<const Slot*>(offer->predictor)->value != offer->event.version;
+    live = reinterpret_cast<const Slot*>(offer->predictor);
     seen = offer->event.version;
+    wrong += live->value != seen;
     offers.taken();
   }
   cold.join();

@@ -13,6 +13,7 @@
 #include "strategies/risk/risk_gate.hpp"
 #include "tests/support/journal.hpp"
 #include "tests/support/process.hpp"
+#include "tools/daemon/kill_latch.hpp"
 
 namespace thintail::test {
 namespace {
@@ -150,6 +151,35 @@ TEST_F(CtlTest, a_kill_blocks_every_intent_through_a_crash_until_it_is_reset) {
   end(fourth);
   EXPECT_EQ(count(recorded(), EventType::command, after_reset, kEnd), 0u);
   expect_replays(4);
+}
+
+TEST_F(CtlTest, a_kill_that_was_asked_for_while_no_core_ran_is_in_force_before_the_first_tick) {
+  configure();
+  const std::string journals = folder_.path() + "/journal";
+  ASSERT_TRUE(write_kill_latch(journals, "ctl", {.command_id = 7, .time_ns = 1, .by = "a test"}));
+  Process first = start(1);
+  wait_for_events(500);
+  EXPECT_TRUE(eventually([&] { return !read_kill_latch(journals, "ctl").has_value(); }))
+      << "once the journal has the kill, the file says nothing new";
+  EXPECT_NE(first.err().find("killed by a test while no core ran"), std::string::npos) << first.err();
+  kill(first);
+  Process second = start(2);
+  wait_for_events(500);
+  const std::uint64_t reset = applied("reset-kill");
+  EXPECT_TRUE(eventually([&] { return !is_flat(); }));
+  end(second);
+  const auto all = recorded();
+  EXPECT_EQ(count(all, EventType::intent, 0, reset), 0u);
+  EXPECT_GT(count(all, EventType::reject, 0, reset), 0u);
+  expect_replays(2);
+
+  // A file that nobody can read is a kill as well.
+  std::ofstream(kill_latch_path(journals, "ctl")) << "rubbish";
+  Process third = start(3);
+  const std::uint64_t restarted = (*view())->events->first_sequence();
+  wait_for_events(500);
+  end(third);
+  EXPECT_EQ(count(recorded(), EventType::intent, restarted, kEnd), 0u);
 }
 
 TEST_F(CtlTest, a_pause_outlives_a_crash_and_takes_no_new_risk) {

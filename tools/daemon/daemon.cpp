@@ -212,8 +212,7 @@ Result<void> Daemon::Impl::prepare_models() {
   if (options.settings.journal.enabled) {
     store.emplace(
         ModelStore::beside(journal_folder(options.settings.journal.directory, options.settings.core.instance)));
-    if (options.model->path.ends_with(".ttm"))
-      TT_TRY_VOID(store->keep_file(options.model->path, options.model->digest));
+    TT_TRY_VOID(store->keep_file(options.model->path, options.model->digest));
   }
   if (options.decode_model) {
     model_watch.emplace(ModelWatchOptions{options.settings.model.path, options.instruments->size(),
@@ -231,7 +230,7 @@ void Daemon::Impl::settle_kill_latch() noexcept {
     is_settled = (*core)->run->durable() >= preamble_end;
   } else {
     shm::GateRow gate{};
-    const bool is_read = (*core)->run->gate.try_load(gate);
+    const bool is_read = (*core)->events->head() >= preamble_end && (*core)->run->gate.try_load(gate);
     is_settled = is_read && gate.time_ns != 0 && (gate.flags & shm::kGateKilled) == 0;
   }
   if (!is_settled) return;

@@ -52,8 +52,7 @@ Result<void> write_kill_latch(const std::string& journal_directory, const std::s
   }
   const std::string text = fmt::format("{}command_id {}\ntime_ns {}\nby {}\n", kFirstLine, latch.command_id,
                                        latch.time_ns, printable(latch.by));
-  TT_TRY_VOID(replace_file(kill_latch_path(journal_directory, instance), text, "writing a kill latch"));
-  return sync_folder(folder);
+  return replace_file(kill_latch_path(journal_directory, instance), text, "writing a kill latch");
 }
 
 std::optional<KillLatch> read_kill_latch(const std::string& journal_directory, const std::string& instance) {

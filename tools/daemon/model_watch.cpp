@@ -20,7 +20,7 @@ std::string short_digest(const DecisionModel& model) { return to_hex(model.diges
 }  // namespace
 
 ModelWatch::ModelWatch(ModelWatchOptions options, ModelOffers& offers)
-    : options_(std::move(options)), offers_(&offers), seen_(stamp_of_file()), last_(seen_) {}
+    : options_(std::move(options)), offers_(&offers) {}
 
 ModelWatch::Stamp ModelWatch::stamp_of_file() const {
   struct stat found{};

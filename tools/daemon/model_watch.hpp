@@ -65,7 +65,7 @@ class ModelWatch {
   std::uint16_t slot_ = 0;  // in force
   std::uint32_t version_ = 1;
   Step step_ = Step::watching;
-  Stamp seen_{};  // that was loaded, refused, or there at the start
+  Stamp seen_{};  // that was loaded or refused; the first is what the start loaded, or what came since
   Stamp last_{};  // at the last look
   std::int64_t shadow_since_ns_ = 0;
   std::int64_t prepared_us_ = 0;

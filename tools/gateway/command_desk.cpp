@@ -43,6 +43,10 @@ Result<IssuedCommand> CommandDesk::issue(CommandKind kind, std::uint64_t id, std
                  .expected = "a running core that takes commands",
                  .found = sent ? "its queue full for a second" : sent.error().message()});
   }
+  if (kind == CommandKind::kill && (!sent->is_applied() || sent->durability == Durability::not_yet)) {
+    // What a core has not said to be on its disk may die with it: a hung one is killed next.
+    return latch(std::move(command));
+  }
   if (!sent->reply) {
     command.detail = "no answer within a second: it may still be carried out, once";
   } else if (!sent->is_applied()) {
@@ -56,7 +60,8 @@ Result<IssuedCommand> CommandDesk::issue(CommandKind kind, std::uint64_t id, std
     command.detail = is_repeated ? "it had been carried out before" : "carried out";
     if (sent->durability == Durability::no_journal) command.detail += "; this core keeps no journal";
     if (sent->durability == Durability::not_yet) command.detail += "; not on disk yet: a power loss now would undo it";
-    if (kind == CommandKind::reset_kill && has_latch_file()) {
+    const auto latched = read_kill_latch(options_.journal_directory, options_.instance);
+    if (kind == CommandKind::reset_kill && !is_repeated && latched && latched->time_ns <= command.issued_ns) {
       // The kill was given to this core before, or is older than the reset: it must not come back with the next start.
       if (const auto removed = remove_kill_latch(options_.journal_directory, options_.instance); !removed) {
         log::error(removed.error());
@@ -76,7 +81,9 @@ Result<IssuedCommand> CommandDesk::latch(IssuedCommand command) {
   command.state = CommandState::latched;
   command.is_durable = true;
   command.detail =
-      "no core could take it: it is on disk, and the next core starts killed. Orders at the venue are not cancelled";
+      "no core has said that it is carried out and on its disk: it is on ours, and the next core starts killed. Orders "
+      "at "
+      "the venue are not cancelled";
   keep(command);
   return command;
 }

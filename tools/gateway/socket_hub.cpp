@@ -25,7 +25,7 @@ constexpr int kRateDefault = 20;
 
 bool is_of_account(Topic topic) noexcept {
   return topic == Topic::signals || topic == Topic::orders || topic == Topic::positions || topic == Topic::trades ||
-         topic == Topic::equity || topic == Topic::system;
+         topic == Topic::equity || topic == Topic::system || topic == Topic::log;
 }
 
 void put(std::string& out, const Json& item) {

@@ -370,11 +370,31 @@ void add_system_routes(std::vector<Route>& routes, const Parts& parts) {
   routes.push_back(std::move(socket));
 }
 
+namespace {
+
+// What tells of orders, commands or money, whatever else it tells: not for those who may see other accounts only.
+void keep_to_account(std::vector<Route>& routes, const Parts& parts) {
+  for (Route& route : routes) {
+    if (route.pattern != "/api/v1/log" && route.pattern != "/metrics" && route.pattern != "/api/v1/system/status")
+      continue;
+    route.is_account_data = true;
+    route.handler = [parts, inner = std::move(route.handler)](const Request& request) {
+      if (!request.principal.may_see(account_of(parts.instance))) {
+        return http::problem(ErrorCode::http_not_found, "no such account of yours");
+      }
+      return inner(request);
+    };
+  }
+}
+
+}  // namespace
+
 std::vector<Route> gateway_routes(const Parts& parts) {
   std::vector<Route> routes;
   add_market_routes(routes, parts);
   add_trading_routes(routes, parts);
   add_system_routes(routes, parts);
+  keep_to_account(routes, parts);
   return routes;
 }
 

@@ -303,10 +303,10 @@ Response start_trading(const Parts& parts, const Request& request) {
   if (gate.killed) {
     return http::problem(ErrorCode::kill_latched, "a kill is latched: reset_kill takes it away, nothing else does");
   }
-  if (!gate.paused) return trading_session(parts, gate, "running", 200);
+  // What was seen last may be old: only the core knows that it runs.
   const auto resumed = issue(parts, request, CommandKind::resume);
   if (!resumed || resumed->state != CommandState::applied) return reply_to(resumed);
-  return trading_session(parts, gate, "running", 201);
+  return trading_session(parts, gate, "running", gate.paused ? 201 : 200);
 }
 
 Response stop_trading(const Parts& parts, const Request& request) {

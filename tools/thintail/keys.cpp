@@ -27,7 +27,7 @@ using http::KeyRecord;
 struct KeysArguments {
   std::string file;
   std::string name;      // of the new key, the user, or what is revoked or rotated
-  std::string role = "viewer";
+  std::string role;  // empty: not said
   std::vector<std::string> accounts;
   std::string expires;
   std::string overlap;
@@ -99,7 +99,7 @@ Result<ExitCode> show_new(const KeysArguments& arguments, const http::NewKey& ke
 }
 
 Result<ExitCode> add(const KeysArguments& arguments) {
-  TT_TRY(const http::Role role, role_of(arguments.role));
+  TT_TRY(const http::Role role, role_of(arguments.role.empty() ? "viewer" : arguments.role));
   std::int64_t lifetime_ns = 0;
   if (!arguments.expires.empty()) {
     TT_TRY(lifetime_ns, http::parse_lifetime(arguments.expires));
@@ -198,15 +198,22 @@ Result<ExitCode> user(const KeysArguments& arguments) {
     fmt::print("{} is removed; a running gateway ends the sessions within a second\n", printable(arguments.name));
     return ExitCode::ok;
   }
-  TT_TRY(const http::Role role, role_of(arguments.role));
+  TT_TRY(http::Role role, role_of(arguments.role.empty() ? "viewer" : arguments.role));
   TT_TRY(const auto kept, http::find_secret("password", arguments.password_file, http::process_environment()));
   const std::string password = kept ? *kept : read_password();
   TT_TRY_VOID(http::check_new_password(password));
   TT_TRY(std::string hash, http::hash_password(password));
   TT_TRY_VOID(http::change_key_file(arguments.path(), [&](KeyFile& file) {
-    return http::set_user(file, arguments.name, role, arguments.accounts, std::move(hash), now_ns());
+    // A new password alone neither narrows nor widens what the user may do.
+    std::vector<std::string> accounts = arguments.accounts;
+    for (const http::UserRecord& before : file.users) {
+      if (before.name != arguments.name) continue;
+      if (arguments.role.empty()) role = before.role;
+      if (accounts.empty()) accounts = before.accounts;
+    }
+    return http::set_user(file, arguments.name, role, std::move(accounts), std::move(hash), now_ns());
   }));
-  fmt::print("{} may log in as {}\n", arguments.name, arguments.role);
+  fmt::print("{} may log in as {}\n", arguments.name, http::role_name(role));
   return ExitCode::ok;
 }
 
@@ -250,7 +257,10 @@ void add_keys(CLI::App& app, Action& chosen) {
   rotating->add_option("--overlap", arguments->overlap, "How long the old one still works, e.g. 1h; without it not");
   add_output(rotating);
 
-  auto* setting = sub("user", "Sets a user who logs in with a password, read from standard input", user);
+  auto* setting = sub(
+      "user",
+      "Sets a user who logs in with a password, read from standard input; keeps role and accounts where none are said",
+      user);
   setting->add_option("NAME", arguments->name, "[A-Za-z0-9._-]{1,64}")->required();
   setting->add_option("--password-file", arguments->password_file, "A file with mode 0600 that holds it");
   setting->add_option("--password", arguments->password, "Refused: every process could read it");

@@ -57,6 +57,11 @@ Result<void> add_members(const std::string& path, pack::DecisionModelSpec& spec)
     spec.features = from.features;
     spec.meaning = from.meaning;
   }
+  // What is said of the whole is said anew here: a part that said it for itself would lose it.
+  if (from.regime || from.sequence_gap_ns != 0 || from.ensemble.rule != EnsembleRule::soft) {
+    return no("pack", "members of plain packs; --ensemble, --regime and --sequence-gap speak for all of them",
+              "a pack with a regime, a sequence gap or an ensemble rule of its own", path);
+  }
   if (from.meaning.label != spec.meaning.label || from.meaning.horizon_ns != spec.meaning.horizon_ns) {
     return no("label",
               fmt::format("{} over {} ns, as the first pack's", printable(spec.meaning.label), spec.meaning.horizon_ns),
@@ -87,6 +92,7 @@ Result<ExitCode> combine(const CombineArguments& arguments) {
     TT_TRY(spec.regime, RegimeModel::load(arguments.regime));
   }
   if (!arguments.regime_period.empty()) {
+    if (!spec.regime) return no("--regime-period", "--regime beside it", "none");
     BarPeriod period{};
     if (!bar_period_from_name(arguments.regime_period, period)) {
       return no("--regime-period", "M1, M5, M15, M30, H1, H4 or D1", printable(arguments.regime_period));

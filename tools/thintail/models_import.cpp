@@ -163,6 +163,8 @@ Result<pack::DecisionModelSpec> spec_of(Imported imported, const ImportArguments
     if (!bar_period_from_name(arguments.period, period))
       return usage("--period", "M1, M5, M15, M30, H1, H4 or D1", printable(arguments.period));
     member.period = period;
+    // It counts until the next bar's answer is well overdue.
+    spec.ensemble.member[0].age_ns_max = bar_period_seconds(period) * 1'500'000'000;
   }
   member.output = arguments.output;
   member.warm_up_steps = arguments.warm_up_steps;

@@ -59,7 +59,7 @@ std::string_view in_words(std::string_view state) {
   if (state == "shadow")
     return "it warms up in the shadow, and comes into force when every instrument that ticks is warm";
   if (state == "no_core") return "no core of this instance runs; the next start takes it";
-  return "the core has not taken it: its log says why";
+  return "the core has not taken it yet: its log says why, or another model still warms up in the shadow";
 }
 
 Result<ExitCode> promote(const PromoteArguments& arguments) {
@@ -74,6 +74,10 @@ Result<ExitCode> promote(const PromoteArguments& arguments) {
   }
   TT_TRY(const Isa isa, isa_from_name(settings.core.isa));
   TT_TRY(const FeatureSet* features, configured_features(settings));
+  if (features == nullptr) {
+    // The set in force is then that of the model which is replaced. One that cannot be read puts none in force.
+    if (const auto before = load_decision_model(settings.model.path, isa)) features = before->features;
+  }
   TT_TRY(const std::string bytes, read_whole_file(arguments.pack, model_reading("promoting a model")));
   TT_TRY(const DecisionModel model, decode_decision_model(bytes, arguments.pack, isa, features));
   TT_TRY_VOID(replace_file(settings.model.path, bytes, "promoting a model"));

@@ -377,7 +377,7 @@ void add_replay(CLI::App& app, Action& chosen) {
   command->add_option("--compare", arguments->compare, "Journal whose events must equal this run's; exit 2 where not");
   command
       ->add_option("--swap-every", arguments->swap_every,
-                   "Load, verify and put in force the model anew after every N ticks, while they flow")
+                   "Load, verify and put in force the model anew after every N inputs of the feed, while they flow")
       ->check(CLI::PositiveNumber);
   command->add_flag("--json", arguments->json, "Report as JSON");
   arguments->run.add_config_to(*command);
