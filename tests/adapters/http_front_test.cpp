@@ -464,6 +464,33 @@ TEST_F(FrontTest, failed_logins_lock_the_address_and_user_only) {
   EXPECT_EQ(unknown.body, login("bob", "wrong", "192.0.2.3").body) << "nobody learns which users exist";
 }
 
+TEST_F(FrontTest, a_new_password_ends_the_sessions_of_the_old_one) {
+  const auto set_password = [&](std::int64_t now_ns) {
+    ASSERT_TRUE(change_key_file(keys_path_, [&](KeyFile& file) -> Result<void> {
+      TT_TRY(const std::string hash, hash_password("correct horse battery", PasswordCost::minimal));
+      return set_user(file, "ann", Role::trader, {}, hash, now_ns);
+    }));
+    front_->tick();
+  };
+  set_password(kStart);
+  RawRequest raw;
+  raw.method = Method::post;
+  raw.target = "/api/v1/login";
+  raw.headers = {{"Host", "localhost:8000"}, {"Content-Type", "application/json"}};
+  raw.body = json{{"user", "ann"}, {"password", "correct horse battery"}}.dump();
+  Peer peer;
+  peer.address = parse_address("192.0.2.1");
+  std::promise<Response> reply;
+  front_->handle(std::move(raw), peer, [&](const Outcome& outcome) { reply.set_value(outcome.response); });
+  const std::string set_cookie = value(reply.get_future().get(), "Set-Cookie");
+  const Field cookie{"Cookie", set_cookie.substr(0, set_cookie.find(';'))};
+  EXPECT_EQ(status({.target = "/api/v1/quotes/XAUUSD", .headers = {cookie}}), 200);
+  front_->tick();
+  EXPECT_EQ(status({.target = "/api/v1/quotes/XAUUSD", .headers = {cookie}}), 200);
+  set_password(kStart + 1);
+  EXPECT_EQ(status({.target = "/api/v1/quotes/XAUUSD", .headers = {cookie}}), 401);
+}
+
 TEST_F(FrontTest, a_login_by_another_page_and_odd_bodies_are_refused) {
   const auto post = [&](std::string body, std::vector<Field> headers) {
     headers.push_back({"Content-Type", "application/json"});

@@ -24,6 +24,7 @@
 #include "tests/support/unix_client.hpp"
 #include "tools/daemon/kill_latch.hpp"
 #include "tools/gateway/api_schemas.hpp"
+#include "tools/gateway/command_desk.hpp"
 
 namespace thintail::gateway {
 namespace {
@@ -455,6 +456,23 @@ TEST_F(RunningCore, a_kill_waits_on_disk_for_a_core_that_is_dead) {
   const HttpReply reset =
       desk_.post("/api/v1/commands", {{"command", "reset_kill"}, {"confirm", "RE-ARM watched"}}, "r");
   EXPECT_EQ(reset.json()["state"], "applied") << reset.body;
+}
+
+TEST_F(RunningCore, a_kill_that_a_hung_core_does_not_confirm_lies_on_disk) {
+  CommandDesk impatient({.shm_directory = shm_of(core_),
+                         .instance = "watched",
+                         .journal_directory = journal_root(core_),
+                         .timeout = std::chrono::milliseconds(50)});
+  core_.daemon().signal(SIGSTOP);
+  const auto hung = impatient.issue(CommandKind::kill, 0, "a test", "here");
+  ASSERT_TRUE(hung) << hung.error().message();
+  EXPECT_EQ(hung->state, CommandState::latched);
+  EXPECT_TRUE(hung->is_durable);
+  core_.daemon().signal(SIGKILL);
+  core_.daemon().wait();
+  ASSERT_TRUE(read_kill_latch(journal_root(core_), "watched")) << "the queue that held it died with the core";
+  core_.start(2);
+  EXPECT_TRUE(soon([&] { return desk_.get("/api/v1/risk").json()["gate"]["killed"] == true; }));
 }
 
 TEST_F(RunningCore, a_socket_gets_a_snapshot_and_then_numbered_deltas) {
