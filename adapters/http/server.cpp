@@ -307,15 +307,24 @@ struct Server::State {
   }
 
   void run() noexcept {
-    try {
+    const auto guarded = [](const auto& work) {
+      try {
+        work();
+        return true;
+      } catch (const std::exception& error) {
+        log::error("a handler of the server ended by itself: {}", redacted(error.what()));
+      } catch (...) {
+        log::error("a handler of the server ended by itself");
+      }
+      return false;
+    };
+    guarded([this] {
       for (const auto& door : doors) accept(*door);
       if (local_door) accept_local();
       wait_tick();
-      io.run();
-    } catch (const std::exception& error) {
-      log::error("the server's thread ended: {}", redacted(error.what()));
-    } catch (...) {
-      log::error("the server's thread ended");
+    });
+    // One bad handler must not end the service of everybody: the others are still there.
+    while (!guarded([this] { io.run(); })) {
     }
   }
 
@@ -417,9 +426,9 @@ struct Server::State {
     timer.expires_after(kTick);
     timer.async_wait([this](const error_code& error) {
       if (error) return;
+      wait_tick();  // first: what throws below is seen to again in the next second
       front->tick();
       for (const auto& connection : all()) connection->tick();
-      wait_tick();
     });
   }
 
