@@ -11,10 +11,10 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 
 #include "adapters/http/text.hpp"
 #include "adapters/journal/unique_fd.hpp"
+#include "core/base/whole_file.hpp"
 
 namespace thintail::http {
 namespace {
@@ -26,16 +26,6 @@ std::unexpected<Error> refuse(ErrorCode code, std::string doing, const std::stri
                .file = path,
                .expected = std::move(expected),
                .found = std::move(found)});
-}
-
-bool write_all(int fd, std::string_view bytes) noexcept {
-  while (!bytes.empty()) {
-    const ssize_t count = ::write(fd, bytes.data(), bytes.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return false;
-    bytes.remove_prefix(static_cast<std::size_t>(count));
-  }
-  return true;
 }
 
 std::string upper_case(std::string_view text) {
@@ -80,20 +70,7 @@ Result<std::string> read_secret_file(const std::string& path, std::size_t bytes_
 }
 
 Result<void> write_secret_file(const std::string& path, std::string_view bytes) {
-  const std::string temporary = fmt::format("{}.{}.tmp", path, ::getpid());
-  ::unlink(temporary.c_str());  // of a process that had our number and died
-  UniqueFd file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-  bool is_written = file && write_all(file.get(), bytes) && ::fsync(file.get()) == 0 &&
-                    std::rename(temporary.c_str(), path.c_str()) == 0;
-  if (is_written) {
-    const std::string folder = std::filesystem::path(path).parent_path().string();
-    const UniqueFd directory(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    is_written = directory && ::fsync(directory.get()) == 0;
-    if (is_written) return {};
-  }
-  const std::string reason = errno_text(errno);
-  ::unlink(temporary.c_str());
-  return refuse(ErrorCode::file_unwritable, "writing a secret", path, "room and permission to write it", reason);
+  return replace_file(path, bytes, "writing a secret", 0600);
 }
 
 FileStamp stamp_of(const std::string& path) noexcept {

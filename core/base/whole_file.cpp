@@ -81,9 +81,10 @@ Result<std::string> read_whole_file(const std::string& path, const FileReading& 
   return refuse(reading.too_long, fmt::format("at most {} bytes", reading.bytes_max), "more");
 }
 
-Result<void> replace_file(const std::string& path, std::string_view bytes, std::string_view doing) {
+Result<void> replace_file(const std::string& path, std::string_view bytes, std::string_view doing, unsigned mode) {
   const std::string temporary = fmt::format("{}.{}.tmp", path, ::getpid());
-  Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  ::unlink(temporary.c_str());  // of a process that had our number and died
+  Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
   const bool is_written = file.get() >= 0 && write_all(file.get(), bytes) && ::fsync(file.get()) == 0 && file.close() &&
                           std::rename(temporary.c_str(), path.c_str()) == 0 && sync_folder_of(path);
   if (is_written) return {};

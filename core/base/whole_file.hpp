@@ -24,6 +24,8 @@ Result<std::string> read_whole_file(const std::string& path, const FileReading& 
 
 // Under a temporary name beside `path`, synced, then renamed: after a power cut too the name stands for the old file or for
 // all of the new one.
-Result<void> replace_file(const std::string& path, std::string_view bytes, std::string_view doing);
+// `mode` is the new file's, whatever the old one's was.
+Result<void> replace_file(const std::string& path, std::string_view bytes, std::string_view doing,
+                          unsigned mode = 0644);
 
 }  // namespace thintail

@@ -9,7 +9,6 @@
 
 #include <algorithm>
 
-#include "core/config/toml_shape.hpp"
 #include "core/config/toml_text.hpp"
 
 namespace thintail::config {
@@ -51,27 +50,10 @@ void flatten(const toml::table& table, std::vector<std::string>& path, std::vect
 }  // namespace
 
 Result<std::vector<TomlEntry>> read_toml(std::string_view text, const std::string& file) {
-  if (has_deep_keys(text)) {
-    return fail({.code = ErrorCode::config_syntax,
-                 .doing = "reading the configuration",
-                 .file = file,
-                 .expected = fmt::format("keys of at most {} parts", kTomlKeyPartsMax),
-                 .found = "a longer one"});
-  }
-  const auto parsed = config::parse_toml(text, file);
-  if (!parsed) {
-    const auto& error = parsed.error();
-    return fail({.code = ErrorCode::config_syntax,
-                 .doing = "reading the configuration",
-                 .file = file,
-                 .line = error.source().begin.line,
-                 .column = error.source().begin.column,
-                 .expected = "TOML",
-                 .found = printable(error.description(), 300)});
-  }
+  TT_TRY(const toml::table table, read_table(text, file, "reading the configuration"));
   std::vector<TomlEntry> entries;
   std::vector<std::string> path;
-  flatten(parsed.table(), path, entries);
+  flatten(table, path, entries);
   // toml++ keeps keys sorted; the first mistake of the file is the one to report.
   std::ranges::stable_sort(entries, [](const TomlEntry& a, const TomlEntry& b) {
     return std::pair(a.line, a.column) < std::pair(b.line, b.column);

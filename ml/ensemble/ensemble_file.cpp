@@ -16,7 +16,6 @@
 #include "core/base/assert.hpp"
 #include "core/config/nearest_name.hpp"
 #include "core/config/toml_node.hpp"
-#include "core/config/toml_shape.hpp"
 #include "core/config/toml_text.hpp"
 #include "core/config/unknown_key.hpp"
 
@@ -216,24 +215,8 @@ Result<EnsembleConfig> ensemble_from_toml(std::string_view text, const std::stri
                  .expected = fmt::format("at most {} bytes", kTextBytesMax),
                  .found = fmt::format("{}", text.size())});
   }
-  if (config::has_deep_keys(text)) {
-    return fail({.code = ErrorCode::config_syntax,
-                 .doing = "reading an ensemble",
-                 .file = file,
-                 .expected = fmt::format("keys of at most {} parts", config::kTomlKeyPartsMax),
-                 .found = "a longer one"});
-  }
-  const toml::parse_result parsed = config::parse_toml(text, file);
-  if (!parsed) {
-    return fail({.code = ErrorCode::config_syntax,
-                 .doing = "reading an ensemble",
-                 .file = file,
-                 .line = parsed.error().source().begin.line,
-                 .column = parsed.error().source().begin.column,
-                 .expected = "TOML",
-                 .found = printable(parsed.error().description(), 300)});
-  }
-  return Reader(parsed.table(), file).read();
+  TT_TRY(const toml::table table, config::read_table(text, file, "reading an ensemble"));
+  return Reader(table, file).read();
 }
 
 std::string to_toml(const EnsembleConfig& config) {

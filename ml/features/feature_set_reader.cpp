@@ -16,7 +16,6 @@
 #include "core/base/whole_file.hpp"
 #include "core/config/nearest_name.hpp"
 #include "core/config/raw_value.hpp"
-#include "core/config/toml_shape.hpp"
 #include "core/config/toml_text.hpp"
 #include "core/config/unknown_key.hpp"
 #include "ml/features/feature_set.hpp"
@@ -297,24 +296,9 @@ class FeatureSetReader {
 };
 
 Result<FeatureSet> FeatureSet::from_toml(std::string_view text, const std::string& file, FamilyList families) {
-  if (config::has_deep_keys(text)) {
-    return fail({.code = ErrorCode::feature_set_invalid,
-                 .doing = "reading a feature set",
-                 .file = file,
-                 .expected = fmt::format("keys of at most {} parts", config::kTomlKeyPartsMax),
-                 .found = "a longer one"});
-  }
-  const toml::parse_result parsed = config::parse_toml(text, file);
-  if (!parsed) {
-    return fail({.code = ErrorCode::feature_set_invalid,
-                 .doing = "reading a feature set",
-                 .file = file,
-                 .line = parsed.error().source().begin.line,
-                 .column = parsed.error().source().begin.column,
-                 .expected = "TOML",
-                 .found = printable(parsed.error().description(), 300)});
-  }
-  return FeatureSetReader(parsed.table(), file, families).read();
+  TT_TRY(const toml::table table,
+         config::read_table(text, file, "reading a feature set", ErrorCode::feature_set_invalid));
+  return FeatureSetReader(table, file, families).read();
 }
 
 namespace {
@@ -394,9 +378,10 @@ FirstDifference first_difference(std::string_view ours, std::string_view theirs)
 }  // namespace
 
 Result<const FeatureSet*> FeatureSet::from_canonical(std::string_view text, const std::string& file) {
+  constexpr const char* kDoing = "reading the feature set of a model";
   const auto refuse = [&](std::uint64_t line, std::string expected, std::string found) {
     return fail({.code = ErrorCode::model_feature_mismatch,
-                 .doing = "reading the feature set of a model",
+                 .doing = kDoing,
                  .file = file,
                  .line = line,
                  .expected = std::move(expected),
@@ -406,20 +391,15 @@ Result<const FeatureSet*> FeatureSet::from_canonical(std::string_view text, cons
   if (text.size() > kSetBytesMax) {
     return refuse(0, fmt::format("at most {} bytes", kSetBytesMax), fmt::format("{}", text.size()));
   }
-  if (config::has_deep_keys(text))
-    return refuse(0, fmt::format("keys of at most {} parts", config::kTomlKeyPartsMax), "a longer one");
-  const toml::parse_result parsed = config::parse_toml(text, file);
-  if (!parsed) {
-    return refuse(parsed.error().source().begin.line, "TOML", printable(parsed.error().description(), 300));
-  }
+  TT_TRY(const toml::table table, config::read_table(text, file, kDoing, ErrorCode::model_feature_mismatch));
   toml::array lanes;
-  if (const auto* features = parsed.table()["feature"].as_array()) {
+  if (const auto* features = table["feature"].as_array()) {
     for (const toml::node& node : *features) {
       if (const auto* lane = node.as_table()) lanes.push_back(lane_to_read(*lane));
     }
   }
   toml::table form;
-  if (const auto* name = parsed.table()["name"].as_string()) form.insert("name", *name);
+  if (const auto* name = table["name"].as_string()) form.insert("name", *name);
   form.insert("features", std::move(lanes));
   TT_TRY(FeatureSet set, FeatureSetReader(form, file, feature_families()).read());
   if (set.canonical_text() != text) {

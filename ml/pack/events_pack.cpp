@@ -9,7 +9,6 @@
 #include <utility>
 #include <vector>
 
-#include "core/config/toml_shape.hpp"
 #include "ml/ensemble/ensemble_file.hpp"
 #include "ml/models/number_text.hpp"
 #include "ml/pack/pack_sections.hpp"
@@ -296,14 +295,12 @@ Result<void> read_text_section(const Section& section, std::string_view file, Va
     return refuse(file, section.name, "", section.offset, fmt::format("at most {} bytes", kTextSectionBytesMax),
                   fmt::format("{}", section.bytes.size()), ErrorCode::model_unsupported);
   }
-  if (config::has_deep_keys(section.bytes)) {
-    return refuse(file, section.name, "", section.offset,
-                  fmt::format("keys of at most {} parts", config::kTomlKeyPartsMax), "a longer one");
-  }
   auto value = read(section.bytes, std::string(file));
   if (!value) {
     Error& error = value.error();
-    const std::string item = error.field.empty() ? fmt::format("line {}", error.line) : error.field;
+    const std::string item = !error.field.empty() ? error.field
+                             : error.line != 0    ? fmt::format("line {}", error.line)
+                                                  : "";
     return refuse(file, section.name, item, section.offset, std::move(error.expected), std::move(error.found));
   }
   TT_TRY_VOID(check_canonical(section, file, write(*value)));

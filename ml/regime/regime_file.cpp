@@ -13,7 +13,6 @@
 #include "core/base/whole_file.hpp"
 #include "core/config/nearest_name.hpp"
 #include "core/config/toml_node.hpp"
-#include "core/config/toml_shape.hpp"
 #include "core/config/toml_text.hpp"
 #include "core/config/unknown_key.hpp"
 
@@ -263,24 +262,8 @@ std::string list_of(const double* values, std::size_t size) {
 }  // namespace
 
 Result<RegimeModel> RegimeModel::from_toml(std::string_view text, const std::string& file) {
-  if (config::has_deep_keys(text)) {
-    return fail({.code = ErrorCode::config_syntax,
-                 .doing = "reading a regime model",
-                 .file = file,
-                 .expected = fmt::format("keys of at most {} parts", config::kTomlKeyPartsMax),
-                 .found = "a longer one"});
-  }
-  const toml::parse_result parsed = config::parse_toml(text, file);
-  if (!parsed) {
-    return fail({.code = ErrorCode::config_syntax,
-                 .doing = "reading a regime model",
-                 .file = file,
-                 .line = parsed.error().source().begin.line,
-                 .column = parsed.error().source().begin.column,
-                 .expected = "TOML",
-                 .found = printable(parsed.error().description(), 300)});
-  }
-  return Reader(parsed.table(), file).read();
+  TT_TRY(const toml::table table, config::read_table(text, file, "reading a regime model"));
+  return Reader(table, file).read();
 }
 
 Result<RegimeModel> RegimeModel::load(const std::string& path) {

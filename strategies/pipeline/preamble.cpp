@@ -85,6 +85,25 @@ void CommandLatches::take(CommandKind kind) noexcept {
   }
 }
 
+std::optional<Instrument> instrument_from_text(const InstrumentRow& row, std::string_view text) {
+  const auto at = text.find('@');
+  const auto first_space = text.find(' ');
+  const auto last_space = text.rfind(' ');
+  if (at == std::string_view::npos || first_space == std::string_view::npos || at > first_space ||
+      first_space == last_space) {
+    return std::nullopt;
+  }
+  return Instrument{.symbol = std::string(text.substr(0, at)),
+                    .venue = std::string(text.substr(at + 1, first_space - at - 1)),
+                    .base = std::string(text.substr(first_space + 1, last_space - first_space - 1)),
+                    .quote = std::string(text.substr(last_space + 1)),
+                    .digits = row.digits,
+                    .tick_size_e9 = row.tick_size_e9,
+                    .lot_step_e9 = row.lot_step_e9,
+                    .contract_size_e9 = row.contract_size_e9,
+                    .calendar = static_cast<CalendarId>(row.calendar)};
+}
+
 bool is_carried_latch(const Event& event) noexcept {
   return event.type == EventType::command && (event.flags & kFlagSnapshot) != 0 && !event.is_output();
 }
@@ -158,21 +177,11 @@ bool PreambleReader::complete_instrument() {
   if (row.calendar > static_cast<std::uint16_t>(CalendarId::gold)) {
     return refuse("calendar", "a calendar of core/time/calendar.hpp", std::to_string(row.calendar));
   }
-  const auto at = text_.find('@');
-  const auto first_space = text_.find(' ');
-  const auto last_space = text_.rfind(' ');
-  if (at == std::string::npos || first_space == std::string::npos || at > first_space || first_space == last_space) {
+  auto instrument = instrument_from_text(row, text_);
+  if (!instrument) {
     return refuse("name", "\"SYMBOL@venue BASE QUOTE\"", fmt::format("\"{}\"", printable(text_)));
   }
-  preamble_.instruments.push_back({.symbol = text_.substr(0, at),
-                                   .venue = text_.substr(at + 1, first_space - at - 1),
-                                   .base = text_.substr(first_space + 1, last_space - first_space - 1),
-                                   .quote = text_.substr(last_space + 1),
-                                   .digits = row.digits,
-                                   .tick_size_e9 = row.tick_size_e9,
-                                   .lot_step_e9 = row.lot_step_e9,
-                                   .contract_size_e9 = row.contract_size_e9,
-                                   .calendar = static_cast<CalendarId>(row.calendar)});
+  preamble_.instruments.push_back(*std::move(instrument));
   return true;
 }
 

@@ -46,6 +46,9 @@ Preamble make_preamble(const Settings& settings, const InstrumentTable& instrume
 // and actor 0: they are ordinary inputs, which the pipeline obeys as it obeyed the operator, and replay with it.
 std::vector<Event> to_events(const Preamble& preamble, std::int64_t time_ns, unsigned flags);
 
+// An instrument from its row and the text that follows it, "XAUUSD@oanda XAU USD"; nothing where that is not its form.
+std::optional<Instrument> instrument_from_text(const InstrumentRow& row, std::string_view text);
+
 // Whether the event is one of those.
 bool is_carried_latch(const Event& event) noexcept;
 

@@ -2,29 +2,15 @@
 // After construction neither ensembles nor regimes allocate: every operator new of this program is counted.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <memory>
-#include <new>
 #include <type_traits>
 
 #include "ml/ensemble/ensemble.hpp"
 #include "ml/regime/regime_detector.hpp"
 #include "ml/regime/regime_rule.hpp"
 #include "ml/regime/regime_table.hpp"
+#include "tests/support/counted_allocations.hpp"
 #include "tests/support/regime_rows.hpp"
-
-namespace {
-std::size_t allocations = 0;
-}  // namespace
-
-void* operator new(std::size_t size_bytes) {
-  ++allocations;
-  void* block = std::malloc(size_bytes);
-  if (block == nullptr) std::abort();
-  return block;
-}
-void operator delete(void* block) noexcept { std::free(block); }
-void operator delete(void* block, std::size_t) noexcept { std::free(block); }
 
 namespace thintail {
 namespace {
@@ -45,7 +31,7 @@ TEST(EnsembleAllocation, a_day_of_predictions_outcomes_and_regimes_allocates_not
   table.rows[4].weights.fill(2.0);
   RegimeDetector detector(test::four_regimes(), {});
   RegimeRule rule({});
-  const std::size_t before = allocations;
+  const std::size_t before = test::allocations;
   RegimeChange change;
   double sum = 0.0;
   for (std::int64_t second = 0; second < 86'400; ++second) {
@@ -58,15 +44,15 @@ TEST(EnsembleAllocation, a_day_of_predictions_outcomes_and_regimes_allocates_not
     if (detector.step(rows.row(static_cast<std::size_t>(second / 60)), change))
       ensemble->set_multipliers(table.weights(change.to));
   }
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(test::allocations, before);
   EXPECT_TRUE(std::isfinite(sum));
   EXPECT_GT(ensemble->state().hedge.outcomes, 80'000u);
 }
 
 TEST(EnsembleAllocation, the_counter_sees_an_allocation) {
-  const std::size_t before = allocations;
+  const std::size_t before = test::allocations;
   const auto one = std::make_unique<int>(1);
-  EXPECT_GT(allocations, before);
+  EXPECT_GT(test::allocations, before);
   EXPECT_EQ(*one, 1);
 }
 

@@ -2,32 +2,11 @@
 // After construction the engine allocates nothing: every operator new of this program is counted.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <memory>
-#include <new>
 
 #include "core/bars/bar_builder.hpp"
 #include "ml/features/feature_engine.hpp"
-
-namespace {
-std::size_t allocations = 0;
-
-void* counted(std::size_t size_bytes, std::size_t alignment) {
-  ++allocations;
-  void* block = nullptr;
-  if (posix_memalign(&block, alignment, size_bytes) != 0) std::abort();
-  return block;
-}
-}  // namespace
-
-void* operator new(std::size_t size_bytes) { return counted(size_bytes, __STDCPP_DEFAULT_NEW_ALIGNMENT__); }
-void* operator new(std::size_t size_bytes, std::align_val_t alignment) {
-  return counted(size_bytes, static_cast<std::size_t>(alignment));
-}
-void operator delete(void* block) noexcept { std::free(block); }
-void operator delete(void* block, std::size_t) noexcept { std::free(block); }
-void operator delete(void* block, std::align_val_t) noexcept { std::free(block); }
-void operator delete(void* block, std::size_t, std::align_val_t) noexcept { std::free(block); }
+#include "tests/support/counted_allocations.hpp"
 
 namespace thintail {
 namespace {
@@ -38,7 +17,7 @@ TEST(FeatureAllocation, a_week_of_ticks_trades_books_and_bars_allocates_nothing)
     engine.enable(0, *built_in_instrument("XAUUSD", "oanda"));
     BarBuilder bars(Zone::new_york());
     const auto book = std::make_unique<OrderBook>();
-    const std::size_t before = allocations;
+    const std::size_t before = test::allocations;
     std::uint64_t digest = 0;
     for (std::int64_t second = 0; second < 7 * 86'400; second += 5) {
       const std::int64_t venue_ns = (1'398'988'800 + second) * 1'000'000'000;  // from 2014-05-02
@@ -52,15 +31,15 @@ TEST(FeatureAllocation, a_week_of_ticks_trades_books_and_bars_allocates_nothing)
       if (second % 11 == 0) engine.on_book(0, *book);
       digest ^= engine.digest(engine.on_tick(0, {bid_e9, bid_e9 + 300'000'000, 1, 2, venue_ns, 0}, venue_ns));
     }
-    EXPECT_EQ(allocations, before) << set->name();
+    EXPECT_EQ(test::allocations, before) << set->name();
     EXPECT_NE(digest, 0u);
   }
 }
 
 TEST(FeatureAllocation, the_counter_sees_an_allocation) {
-  const std::size_t before = allocations;
+  const std::size_t before = test::allocations;
   const FeatureEngine engine(FeatureSet::core_32(), best_isa(), 1);
-  EXPECT_GT(allocations, before);
+  EXPECT_GT(test::allocations, before);
 }
 
 }  // namespace

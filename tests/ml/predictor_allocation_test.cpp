@@ -2,30 +2,8 @@
 // Once its instruments are enabled a predictor allocates nothing: every operator new of this program is counted.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <new>
-
+#include "tests/support/counted_allocations.hpp"
 #include "tests/support/decision_models.hpp"
-
-namespace {
-std::size_t allocations = 0;
-
-void* counted(std::size_t size_bytes, std::size_t alignment) {
-  ++allocations;
-  void* block = nullptr;
-  if (posix_memalign(&block, alignment, size_bytes) != 0) std::abort();
-  return block;
-}
-}  // namespace
-
-void* operator new(std::size_t size_bytes) { return counted(size_bytes, __STDCPP_DEFAULT_NEW_ALIGNMENT__); }
-void* operator new(std::size_t size_bytes, std::align_val_t alignment) {
-  return counted(size_bytes, static_cast<std::size_t>(alignment));
-}
-void operator delete(void* block) noexcept { std::free(block); }
-void operator delete(void* block, std::size_t) noexcept { std::free(block); }
-void operator delete(void* block, std::align_val_t) noexcept { std::free(block); }
-void operator delete(void* block, std::size_t, std::align_val_t) noexcept { std::free(block); }
 
 namespace thintail {
 namespace {
@@ -39,7 +17,7 @@ TEST(PredictorAllocation, ticks_bars_gaps_and_shadows_allocate_nothing) {
   live.enable(1);
   shadow.enable(1);
   test::PredictorInputs inputs(set, best_isa());
-  const std::size_t before = allocations;
+  const std::size_t before = test::allocations;
   std::size_t valid = 0;
   for (std::size_t i = 0; i < ticks.size(); ++i) {
     const auto input = inputs.next(ticks[i]);
@@ -49,14 +27,14 @@ TEST(PredictorAllocation, ticks_bars_gaps_and_shadows_allocate_nothing) {
     valid += answer.state == PredictionState::valid;
     if (i == 4'000) live.on_gap();
   }
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(test::allocations, before);
   EXPECT_GT(valid, 2'000u);
 }
 
 TEST(PredictorAllocation, the_counter_sees_an_allocation) {
-  const std::size_t before = allocations;
+  const std::size_t before = test::allocations;
   const NetworkBlock block(3);
-  EXPECT_GT(allocations, before);
+  EXPECT_GT(test::allocations, before);
   EXPECT_EQ(block.size(), 3u);
 }
 

@@ -8,7 +8,7 @@
 #include <array>
 #include <bit>
 #include <cmath>
-#include <cstdio>
+#include <filesystem>
 #include <limits>
 #include <random>
 #include <string>
@@ -16,6 +16,7 @@
 #include "ml/models/piece_forest.hpp"
 #include "ml/models/tree_kernel.hpp"
 #include "tests/support/data.hpp"
+#include "tests/support/weak_symbols.hpp"
 
 namespace thintail {
 namespace {
@@ -327,30 +328,14 @@ TEST(TreeMasks, the_control_notices_mutant_kernels) {
   }
 }
 
-// Weak symbols that an object of the kernels defines: the linker keeps any copy of an inline function, and the AVX-512
-// copy would then run on machines without it.
-std::string weak_symbols(const std::string& object) {
-  const std::string path = std::string(THINTAIL_BINARY_DIR) + "/ml/models/CMakeFiles/ml_models.dir/" + object;
-  FILE* nm = popen(("nm --defined-only '" + path + "'").c_str(), "r");
-  if (nm == nullptr) return "nm cannot run";
-  std::string found;
-  std::array<char, 4096> line{};
-  bool any = false;
-  while (std::fgets(line.data(), line.size(), nm) != nullptr) {
-    any = true;
-    const std::string_view text(line.data());
-    const std::size_t kind = text.find(' ') + 1;
-    if (kind < text.size() && std::string_view("VWvwu").contains(text[kind])) found += text.substr(kind + 2);
-  }
-  return pclose(nm) != 0 || !any ? "nm failed on " + path : found;
-}
-
 TEST(TreeMasks, kernels_define_no_weak_symbol) {
+  const std::filesystem::path objects = test::objects_of("ml/models");
   for (const char* isa : {"scalar", "avx512"}) {
-    EXPECT_EQ(weak_symbols(std::string("mask_kernel_") + isa + ".cpp.o"), "");
+    const auto weak = test::weak_symbols(objects / (std::string("mask_kernel_") + isa + ".cpp.o"));
+    EXPECT_TRUE(weak.empty()) << isa << ": " << weak.size() << " weak, first " << weak.front();
   }
-  EXPECT_NE(weak_symbols("mask_forest.cpp.o"), "");
-  EXPECT_NE(weak_symbols("no_such_object.o"), "");
+  EXPECT_FALSE(test::weak_symbols(objects / "mask_forest.cpp.o").empty());
+  EXPECT_FALSE(test::weak_symbols(objects / "no_such_object.o").empty());
 }
 
 }  // namespace

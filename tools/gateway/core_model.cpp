@@ -11,6 +11,7 @@
 #include "core/event/describe.hpp"
 #include "core/price/decimal.hpp"
 #include "strategies/pipeline/market_state.hpp"
+#include "strategies/pipeline/preamble.hpp"
 
 namespace thintail::gateway {
 namespace {
@@ -21,7 +22,6 @@ constexpr std::size_t kLogRows = 2'000;
 constexpr std::size_t kCommandRows = 2'000;
 constexpr std::size_t kRegimeRows = 512;
 constexpr std::size_t kFreshTicks = 65'536;
-constexpr std::size_t kTextBytesMax = 1u << 20;  // more is damage
 constexpr std::int64_t kSampleAgeNs = kSecondNs;
 
 template <class Row>
@@ -128,7 +128,7 @@ void CoreModel::begin_epoch(std::uint32_t number) {
   epoch_began_ns = 0;
   input_ended = false;
   index_by_id_.clear();
-  text_bytes_ = 0;
+  text_.drop();
   for (InstrumentModel& at : instruments) {
     at.is_current = false;
     at.risk.reset();
@@ -214,7 +214,7 @@ void CoreModel::take(const Event& event) {
   if (event.type == EventType::timer || event.type == EventType::session) {
     simulated = (event.flags & kFlagSimulated) != 0;
   }
-  if (text_bytes_ != 0 && event.type != EventType::continuation) text_bytes_ = 0;
+  if (text_.take(event)) finish_text();
   switch (event.type) {
     case EventType::tick: on_tick(event); break;
     case EventType::bar: on_bar(event); break;
@@ -229,9 +229,6 @@ void CoreModel::take(const Event& event) {
     case EventType::timer: on_timer(event); break;
     case EventType::session: on_session(event); break;
     case EventType::command: on_command(event); break;
-    case EventType::instrument:
-    case EventType::config:
-    case EventType::continuation: on_text(event); break;
     case EventType::gap:
       push_log({0,
                 event.time_ns,
@@ -631,39 +628,20 @@ void CoreModel::on_command(const Event& event) {
             0});
 }
 
-void CoreModel::on_text(const Event& event) {
-  if (event.type != EventType::continuation) {
-    continued_ = event;
-    text_.clear();
-    text_bytes_ =
-        event.type == EventType::config ? event.as<ConfigText>().text_bytes : event.as<InstrumentRow>().name_bytes;
-    if (text_bytes_ > kTextBytesMax || !event.is_continued()) text_bytes_ = 0;
-    return;
-  }
-  if (text_bytes_ == 0) return;
-  const auto text = event.as<Continuation>().text;
-  text_.append(text.data(), std::min(text.size(), text_bytes_ - text_.size()));
-  if (text_.size() < text_bytes_) return;
-  text_bytes_ = 0;
-  finish_text();
-}
-
 void CoreModel::finish_text() {
-  if (continued_.type == EventType::config) {
-    config_text = text_;
+  if (text_.owner().type == EventType::config) {
+    config_text = text_.text();
     return;
   }
-  // "XAUUSD@oanda XAU USD"
-  const std::size_t first = text_.find(' ');
-  const std::size_t last = text_.rfind(' ');
-  const auto row = continued_.as<InstrumentRow>();
-  add_instrument(continued_.instrument, text_.substr(0, first), row.digits, row.tick_size_e9,
-                 static_cast<CalendarId>(row.calendar));
+  const auto row = text_.owner().as<InstrumentRow>();
+  const auto instrument = instrument_from_text(row, text_.text());
+  if (!instrument) return;  // damage
+  add_instrument(text_.owner().instrument, instrument->name(), row.digits, row.tick_size_e9, instrument->calendar);
   std::uint32_t index = 0;
-  InstrumentModel* at = by_id(continued_.instrument, index);
-  if (at == nullptr || first == std::string::npos || last == first) return;
-  at->base = text_.substr(first + 1, last - first - 1);
-  at->quote = text_.substr(last + 1);
+  InstrumentModel* at = by_id(text_.owner().instrument, index);
+  if (at == nullptr) return;
+  at->base = instrument->base;
+  at->quote = instrument->quote;
 }
 
 void CoreModel::push_log(LogRow row) {

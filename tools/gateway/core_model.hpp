@@ -24,6 +24,7 @@
 #include "core/bars/bar_builder.hpp"
 #include "core/base/int128.hpp"
 #include "core/event/payloads.hpp"
+#include "core/event/text_collector.hpp"
 #include "core/instrument/instrument_table.hpp"
 #include "strategies/portfolio/portfolio.hpp"
 #include "tools/monitor/core_sample.hpp"
@@ -325,7 +326,6 @@ class CoreModel {
   void on_timer(const Event& event);
   void on_session(const Event& event);
   void on_command(const Event& event);
-  void on_text(const Event& event);
   void finish_text();
   void enter(InstrumentModel& at, std::uint32_t index, const Event& event, const Fill& fill, std::int64_t quantity_e9,
              std::int64_t commission_e9);
@@ -339,9 +339,7 @@ class CoreModel {
   std::uint64_t orders_dropped_ = 0;
   std::uint64_t trades_made_ = 0;
   std::set<std::uint32_t> traded_;
-  Event continued_{};
-  std::size_t text_bytes_ = 0;
-  std::string text_;
+  TextCollector text_{1u << 20};
   std::deque<CoreSample> samples_;
 };
 

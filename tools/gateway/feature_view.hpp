@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/event/text_collector.hpp"
 #include "core/instrument/instrument_table.hpp"
 #include "ml/features/feature_engine.hpp"
 #include "ml/features/feature_set.hpp"
@@ -47,7 +48,7 @@ class FeatureView {
   };
   void begin_run();
   void forget_run();
-  void take_text(const Event& event);
+  void add_instrument();  // text_ names it
 
   const FeatureSet* set_;
   mutable std::mutex mutex_;
@@ -55,9 +56,7 @@ class FeatureView {
   std::unique_ptr<MarketState> market_;
   std::map<std::string, InstrumentId, std::less<>> ids_;
   std::vector<Row> rows_;
-  Event continued_{};
-  std::string text_;
-  std::size_t text_bytes_ = 0;
+  TextCollector text_{256};
   std::uint64_t next_sequence_ = 0;
 };
 

@@ -326,20 +326,7 @@ Response forex(const Parts& parts) {
 }  // namespace
 
 void add_market_routes(std::vector<Route>& routes, const Parts& parts) {
-  const auto get = [&](std::string pattern, std::string operation, std::string summary, nlohmann::json reply,
-                       std::vector<http::Parameter> parameters, std::function<Response(const Request&)> handler,
-                       std::vector<http::Alias> aliases = {}) -> Route& {
-    Route route;
-    route.pattern = std::move(pattern);
-    route.operation = std::move(operation);
-    route.summary = std::move(summary);
-    route.tag = "market";
-    route.parameters = std::move(parameters);
-    route.replies = {{.status = 200, .description = "As docs/api.md tells", .schema = std::move(reply)}};
-    route.handler = std::move(handler);
-    route.aliases = std::move(aliases);
-    return routes.emplace_back(std::move(route));
-  };
+  const RouteAdder get(routes, http::Method::get, "market");
   const auto core = s::reference("Core");
   get("/api/v1/instruments", "listInstruments", "Every instrument that the core has or had",
       s::object({{"core", core}, {"items", s::list_of(s::reference("Instrument"))}}), {},

@@ -5,6 +5,23 @@
 
 namespace thintail::gateway {
 
+http::Route& RouteAdder::operator()(std::string pattern, std::string operation, std::string summary,
+                                    nlohmann::json reply, std::vector<http::Parameter> parameters, Handler handler,
+                                    std::vector<http::Alias> aliases) const {
+  http::Route route;
+  route.method = method_;
+  route.pattern = std::move(pattern);
+  route.operation = std::move(operation);
+  route.summary = std::move(summary);
+  route.tag = tag_;
+  route.is_account_data = is_account_data_;
+  route.parameters = std::move(parameters);
+  route.replies = {{.status = 200, .description = "As docs/api.md tells", .schema = std::move(reply)}};
+  route.handler = std::move(handler);
+  route.aliases = std::move(aliases);
+  return routes_->emplace_back(std::move(route));
+}
+
 http::Parameter symbol_parameter(http::Parameter::In in) {
   return {.name = "symbol",
           .in = in,

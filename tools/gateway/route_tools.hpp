@@ -8,9 +8,11 @@
 #include <cstdint>
 #include <deque>
 #include <expected>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "adapters/http/route.hpp"
@@ -22,6 +24,25 @@ namespace thintail::gateway {
 
 inline constexpr std::int64_t kRowsDefault = 500;
 inline constexpr std::int64_t kRowsMax = 10'000;
+
+// Adds routes of one method and tag to a list.
+class RouteAdder {
+ public:
+  using Handler = std::function<http::Response(const http::Request&)>;
+
+  RouteAdder(std::vector<http::Route>& routes, http::Method method, std::string tag, bool is_account_data = false)
+      : routes_(&routes), method_(method), tag_(std::move(tag)), is_account_data_(is_account_data) {}
+  // The new route, to be completed; valid until the next one is added.
+  http::Route& operator()(std::string pattern, std::string operation, std::string summary, nlohmann::json reply,
+                          std::vector<http::Parameter> parameters, Handler handler,
+                          std::vector<http::Alias> aliases = {}) const;
+
+ private:
+  std::vector<http::Route>* routes_;
+  http::Method method_;
+  std::string tag_;
+  bool is_account_data_;
+};
 
 http::Parameter symbol_parameter(http::Parameter::In in);
 http::Parameter timeframe_parameter();

@@ -224,9 +224,6 @@ Response events(const Parts& parts, const Request& request) {
       return http::problem(ErrorCode::http_parameter, "type: unknown", {{"query.type", filter.error().expected}});
     }
   }
-  if (!request.principal.may_see(account_of(parts.instance))) {
-    return http::problem(ErrorCode::http_not_found, "no such account of yours");
-  }
   const auto refused = parts.model->read([&](const CoreModel& model) -> std::optional<Response> {
     const auto wanted = wanted_instrument(model, request);
     if (!wanted) return wanted.error();
@@ -242,20 +239,7 @@ Response events(const Parts& parts, const Request& request) {
 }  // namespace
 
 void add_system_routes(std::vector<Route>& routes, const Parts& parts) {
-  const auto get = [&](std::string pattern, std::string operation, std::string summary, nlohmann::json reply,
-                       std::vector<http::Parameter> parameters, std::function<Response(const Request&)> handler,
-                       std::vector<http::Alias> aliases = {}) -> Route& {
-    Route route;
-    route.pattern = std::move(pattern);
-    route.operation = std::move(operation);
-    route.summary = std::move(summary);
-    route.tag = "system";
-    route.parameters = std::move(parameters);
-    route.replies = {{.status = 200, .description = "As docs/api.md tells", .schema = std::move(reply)}};
-    route.handler = std::move(handler);
-    route.aliases = std::move(aliases);
-    return routes.emplace_back(std::move(route));
-  };
+  const RouteAdder get(routes, http::Method::get, "system");
   const auto core = s::reference("Core");
   const nlohmann::json integer = {{"type", "integer"}};
   const nlohmann::json number = {{"type", "number"}};
@@ -280,7 +264,8 @@ void add_system_routes(std::vector<Route>& routes, const Parts& parts) {
                  {"rates", s::reference("Rates")},
                  {"machine", s::object({{"cpus", integer}, {"load_1m", s::maybe(number)}})},
                  {"notes", s::list_of(s::text())}}),
-      {}, [parts](const Request&) { return status(parts); }, {{"/api/status"}, {"/api/system/status"}});
+      {}, [parts](const Request&) { return status(parts); }, {{"/api/status"}, {"/api/system/status"}})
+      .is_account_data = true;  // orders and refusals are counted in it
   get("/api/v1/models", "listModels", "Models in force",
       s::object({{"core", core}, {"items", s::list_of(s::reference("Model"))}}), {},
       [parts](const Request&) { return models(parts); }, {{"/model/info"}});
@@ -296,7 +281,8 @@ void add_system_routes(std::vector<Route>& routes, const Parts& parts) {
                     .schema = s::one_of({"info", "warn", "error"}),
                     .description = "Only those"});
   get("/api/v1/log", "listLog", "Commands, sessions, gaps, rejects", s::page_of("Log"), of_log,
-      [parts](const Request& request) { return log_page(parts, request); });
+      [parts](const Request& request) { return log_page(parts, request); })
+      .is_account_data = true;
 
   Route& predicting = get("/api/v1/predict", "predict", "Scores of the champion for given rows, or its newest",
                           s::object({{"model_sha256", s::maybe(s::text(64))},
@@ -372,12 +358,10 @@ void add_system_routes(std::vector<Route>& routes, const Parts& parts) {
 
 namespace {
 
-// What tells of orders, commands or money, whatever else it tells: not for those who may see other accounts only.
+// Whoever may see only some accounts sees nothing of others.
 void keep_to_account(std::vector<Route>& routes, const Parts& parts) {
   for (Route& route : routes) {
-    if (route.pattern != "/api/v1/log" && route.pattern != "/metrics" && route.pattern != "/api/v1/system/status")
-      continue;
-    route.is_account_data = true;
+    if (!route.is_account_data || !route.handler) continue;
     route.handler = [parts, inner = std::move(route.handler)](const Request& request) {
       if (!request.principal.may_see(account_of(parts.instance))) {
         return http::problem(ErrorCode::http_not_found, "no such account of yours");

@@ -331,32 +331,8 @@ Response sessions(const Parts& parts) {
 }  // namespace
 
 void add_trading_routes(std::vector<Route>& routes, const Parts& parts) {
-  const auto add = [&](http::Method method, std::string pattern, std::string operation, std::string summary,
-                       nlohmann::json reply, std::vector<http::Parameter> parameters,
-                       std::function<Response(const Request&)> handler,
-                       std::vector<http::Alias> aliases = {}) -> Route& {
-    Route route;
-    route.method = method;
-    route.pattern = std::move(pattern);
-    route.operation = std::move(operation);
-    route.summary = std::move(summary);
-    route.tag = "trading";
-    route.is_account_data = true;
-    route.parameters = std::move(parameters);
-    route.replies = {{.status = 200, .description = "As docs/api.md tells", .schema = std::move(reply)}};
-    // Whoever may see only some accounts sees nothing of others.
-    route.handler = [parts, inner = std::move(handler)](const Request& request) {
-      if (!request.principal.may_see(account_of(parts.instance))) {
-        return http::problem(ErrorCode::http_not_found, "no such account of yours");
-      }
-      return inner(request);
-    };
-    route.aliases = std::move(aliases);
-    return routes.emplace_back(std::move(route));
-  };
-  const auto get = [&](auto&&... more) -> Route& {
-    return add(http::Method::get, std::forward<decltype(more)>(more)...);
-  };
+  const RouteAdder get(routes, http::Method::get, "trading", true);
+  const RouteAdder post(routes, http::Method::post, "trading", true);
   const auto core = s::reference("Core");
   get(
       "/api/v1/signals", "listSignals", "What the strategy wanted, and what became of it", s::page_of("Signal"),
@@ -440,8 +416,8 @@ void add_trading_routes(std::vector<Route>& routes, const Parts& parts) {
   };
   constexpr const char* kUnknown = "No answer within a second: Location tells later";
   Route& commanding =
-      add(http::Method::post, "/api/v1/commands", "sendCommand", "Pauses, resumes, flattens, kills, re-arms",
-          s::reference("CommandReply"), {}, [parts](const Request& request) { return command(parts, request); });
+      post("/api/v1/commands", "sendCommand", "Pauses, resumes, flattens, kills, re-arms", s::reference("CommandReply"),
+           {}, [parts](const Request& request) { return command(parts, request); });
   acts(commanding, kUnknown);
   commanding.is_unlimited = is_never_limited;
   auto body = s::object(
@@ -450,9 +426,9 @@ void add_trading_routes(std::vector<Route>& routes, const Parts& parts) {
   commanding.body_schema = body;
 
   Route& starting =
-      add(http::Method::post, "/api/v1/trading/start", "startTrading", "Opens a session: new risk is taken again",
-          s::reference("TradingSession"), {}, [parts](const Request& request) { return start_trading(parts, request); },
-          {{"/api/trading/start"}});
+      post("/api/v1/trading/start", "startTrading", "Opens a session: new risk is taken again",
+           s::reference("TradingSession"), {},
+           [parts](const Request& request) { return start_trading(parts, request); }, {{"/api/trading/start"}});
   acts(starting, kUnknown);
   starting.replies.push_back(
       {.status = 201, .description = "It was paused and is resumed", .schema = s::reference("TradingSession")});
@@ -464,9 +440,9 @@ void add_trading_routes(std::vector<Route>& routes, const Parts& parts) {
   starting.body_schema = body;
 
   Route& stopping =
-      add(http::Method::post, "/api/v1/trading/stop", "stopTrading",
-          "Pauses, and closes what is held where that is asked for", s::reference("TradingSession"), {},
-          [parts](const Request& request) { return stop_trading(parts, request); }, {{"/api/trading/stop"}});
+      post("/api/v1/trading/stop", "stopTrading", "Pauses, and closes what is held where that is asked for",
+           s::reference("TradingSession"), {}, [parts](const Request& request) { return stop_trading(parts, request); },
+           {{"/api/trading/stop"}});
   acts(stopping, kUnknown);
   stopping.is_unlimited = [](const Request&) { return true; };
   body = s::object({{"account", s::text(64)}, {"positions", s::one_of({"keep", "flatten"})}});

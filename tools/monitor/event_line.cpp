@@ -107,25 +107,9 @@ std::string event_json(const Event& event, std::string_view instrument) {
 }
 
 void InstrumentNames::take(const Event& event) {
-  if (event.type == EventType::continuation) {
-    if (open_ == kNoInstrument) return;
-    const auto text = event.as<Continuation>().text;
-    open_text_.append(text.data(), std::min(text.size(), open_bytes_ - open_text_.size()));
-    if (open_text_.size() < open_bytes_) return;
-    names_[open_] = open_text_.substr(0, open_text_.find(' '));  // the currencies follow it
-    open_ = kNoInstrument;
-    return;
-  }
-  open_ = kNoInstrument;
   if (event.type == EventType::session && event.as<Session>().state == SessionState::started) clear();
-  if (event.type != EventType::instrument || !event.is_continued()) return;
-  // Longer than any name: damage, which must not make us collect what follows.
-  constexpr std::uint32_t kNameMax = 256;
-  const std::uint32_t bytes = event.as<InstrumentRow>().name_bytes;
-  if (bytes == 0 || bytes > kNameMax) return;
-  open_ = event.instrument;
-  open_bytes_ = bytes;
-  open_text_.clear();
+  if (!text_.take(event) || text_.owner().type != EventType::instrument) return;
+  names_[text_.owner().instrument] = text_.text().substr(0, text_.text().find(' '));  // the currencies follow it
 }
 
 std::string_view InstrumentNames::of(std::uint32_t instrument) const noexcept {

@@ -13,6 +13,7 @@
 
 #include "core/base/error.hpp"
 #include "core/event/event.hpp"
+#include "core/event/text_collector.hpp"
 
 namespace thintail {
 
@@ -36,9 +37,7 @@ class InstrumentNames {
 
  private:
   std::map<std::uint32_t, std::string> names_;
-  std::uint32_t open_ = kNoInstrument;  // whose name the next continuations tell
-  std::size_t open_bytes_ = 0;
-  std::string open_text_;
+  TextCollector text_{256};  // longer than any name: damage, which must not make us collect what follows
 };
 
 // Whether `name` is what somebody meant by `wanted`: "XAUUSD@oanda", or "XAUUSD" for any source of it.
