@@ -6,78 +6,28 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <random>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "adapters/http/request_parser.hpp"
 #include "adapters/http/schema.hpp"
 #include "adapters/http/text.hpp"
-#include "adapters/http/websocket_frames.hpp"
 #include "core/base/hash.hpp"
-#include "tests/support/http_client.hpp"
+#include "tests/fuzz/http_readers.hpp"
+#include "tests/fuzz/http_seeds.hpp"
+#include "tests/support/http_pieces.hpp"
+#include "tests/support/lean_ticks.hpp"
 
 namespace thintail::http {
 namespace {
 
-constexpr std::size_t kBodyMax = 1'000;
-constexpr std::size_t kHeaderMax = 600;
+using test::frames_in;
+using test::requests_in;
 
 int rounds() { return std::getenv("THINTAIL_LONG") != nullptr ? 3'000'000 : 30'000; }
-
-// What came of some bytes, in words: each request, and how it ended.
-std::string requests_in(std::string_view bytes, const std::vector<std::size_t>& cuts) {
-  RequestParser parser({.header_bytes_max = kHeaderMax, .fields_max = 20}, [](std::string_view) { return kBodyMax; });
-  std::string out;
-  std::string held;
-  std::size_t from = 0;
-  for (std::size_t piece = 0; piece <= cuts.size(); ++piece) {
-    const std::size_t to = piece < cuts.size() ? cuts[piece] : bytes.size();
-    held += bytes.substr(from, to - from);
-    from = to;
-    while (!held.empty()) {
-      const RequestParser::Fed fed = parser.feed(held);
-      EXPECT_LE(fed.consumed, held.size());
-      held.erase(0, fed.consumed);
-      if (fed.status == RequestParser::Status::failed) {
-        EXPECT_GE(parser.error_status(), 400);
-        return out + fmt::format("failed {}", parser.error_status());
-      }
-      if (fed.status == RequestParser::Status::need_more) break;
-      const RawRequest request = parser.take();
-      EXPECT_LE(request.body.size(), kBodyMax);
-      EXPECT_LE(request.headers.size(), 20u);
-      out += fmt::format("{} {} {} {};", request.method ? method_name(*request.method) : "?", request.target,
-                         request.headers.size(), request.body.size());
-    }
-    EXPECT_LE(held.size(), bytes.size());
-  }
-  return out + "more";
-}
-
-std::string frames_in(std::string_view bytes, const std::vector<std::size_t>& cuts) {
-  FrameReader reader(kBodyMax);
-  std::string out;
-  std::string held;
-  std::size_t from = 0;
-  for (std::size_t piece = 0; piece <= cuts.size(); ++piece) {
-    const std::size_t to = piece < cuts.size() ? cuts[piece] : bytes.size();
-    held += bytes.substr(from, to - from);
-    from = to;
-    while (true) {
-      std::string_view rest = held;
-      FrameEvent event = reader.next(rest);
-      held.erase(0, held.size() - rest.size());
-      if (event.kind == FrameKind::none) break;
-      EXPECT_LE(event.payload.size(), kBodyMax);
-      out += fmt::format("{} {} {};", static_cast<int>(event.kind), event.payload.size(), event.code);
-      if (event.kind == FrameKind::failed) return out;
-    }
-  }
-  return out + "more";
-}
 
 // Seeds, with bytes changed, doubled, cut and joined; the same for every run.
 class Mutations {
@@ -114,13 +64,7 @@ class Mutations {
 };
 
 TEST(HostileBytes, requests_are_the_same_whatever_pieces_they_come_in) {
-  Mutations mutations({"GET /api/v1/quotes/XAUUSD?limit=5 HTTP/1.1\r\nHost: localhost:8000\r\nAccept: */*\r\n\r\n",
-                       "POST /api/v1/commands HTTP/1.1\r\nHost: h\r\nContent-Length: 18\r\nIdempotency-Key: "
-                       "a\r\n\r\n{\"command\":\"kill\"}",
-                       "POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: "
-                       "chunked\r\n\r\n4;a=b\r\nabcd\r\n3\r\nefg\r\n0\r\nA: b\r\n\r\n",
-                       "HEAD / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
-                       "POST /x HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc"});
+  Mutations mutations(fuzz::request_seeds());
   int complete = 0;
   for (int i = 0; i < rounds(); ++i) {
     const std::string text = mutations.next();
@@ -128,7 +72,7 @@ TEST(HostileBytes, requests_are_the_same_whatever_pieces_they_come_in) {
     complete += whole.contains(';') ? 1 : 0;
     // What is refused may be seen to be so earlier in other pieces; what is taken for a request may not differ.
     const std::string pieces = requests_in(text, mutations.cuts(text.size()));
-    if (text.size() <= kHeaderMax) {
+    if (text.size() <= test::kPieceHeaderMax) {
       ASSERT_EQ(pieces.substr(0, pieces.rfind(';') + 1), whole.substr(0, whole.rfind(';') + 1))
           << printable(text, 1000);
     }
@@ -137,13 +81,7 @@ TEST(HostileBytes, requests_are_the_same_whatever_pieces_they_come_in) {
 }
 
 TEST(HostileBytes, frames_are_the_same_whatever_pieces_they_come_in) {
-  using test::HttpClient;
-  Mutations mutations({HttpClient::frame(1, "hello"), HttpClient::frame(1, std::string(200, 'x')),
-                       HttpClient::frame(1, "a", false) + HttpClient::frame(0, "b"), HttpClient::frame(9, "ping"),
-                       HttpClient::frame(8,
-                                         "\x03\xe8"
-                                         "bye"),
-                       HttpClient::frame(2, std::string(900, '\xff'))});
+  Mutations mutations(fuzz::frame_seeds());
   int complete = 0;
   for (int i = 0; i < rounds(); ++i) {
     const std::string text = mutations.next();
@@ -180,6 +118,33 @@ TEST(HostileBytes, targets_and_json_are_refused_or_read_within_bounds) {
   }
   EXPECT_GT(targets, rounds() / 20);
   EXPECT_GT(documents, rounds() / 50);
+}
+
+// The same checks as the fuzzer http_connection's, which ask that strangers see nothing and that every conversation ends.
+TEST(HostileBytes, conversations_end_and_strangers_see_nothing) {
+  Mutations mutations(fuzz::conversation_seeds());
+  int answered = 0;
+  for (int i = 0; i < rounds() / 10; ++i) {
+    std::string bytes = {'\x20', '\x60', '\xA0', static_cast<char>(i % 4 != 0)};
+    bytes += mutations.next();
+    const std::span<const char> chars(bytes);
+    answered += fuzz::http_connection({reinterpret_cast<const std::uint8_t*>(chars.data()), chars.size()}) ? 1 : 0;
+  }
+  EXPECT_GT(answered, rounds() / 200) << "the seeds are not lost in noise";
+}
+
+TEST(HostileBytes, what_fuzzers_found_is_replayed) {
+  for (const fuzz::Target& target : fuzz::kHttpTargets) {
+    const std::filesystem::path folder =
+        std::filesystem::path(THINTAIL_SOURCE_DIR) / "tests/fuzz/regressions" / target.name;
+    if (!std::filesystem::exists(folder)) continue;
+    for (const auto& file : std::filesystem::directory_iterator(folder)) {
+      SCOPED_TRACE(file.path().string());
+      const std::string bytes = test::read_file(file.path());
+      const std::span<const char> chars(bytes);
+      target.read({reinterpret_cast<const std::uint8_t*>(chars.data()), chars.size()});
+    }
+  }
 }
 
 }  // namespace

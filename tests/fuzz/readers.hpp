@@ -29,12 +29,9 @@
 #include "ml/pack/events_pack.hpp"
 #include "ml/pack/vector_pack.hpp"
 #include "ml/regime/regime_file.hpp"
+#include "tests/fuzz/target.hpp"
 
 namespace thintail::fuzz {
-
-using Bytes = std::span<const std::uint8_t>;
-
-inline std::string_view text_of(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
 // --- trees -----------------------------------------------------------------------------------------------------------
 
@@ -188,11 +185,6 @@ inline bool pack_events(Bytes bytes) {
 }
 
 // --- all of them -----------------------------------------------------------------------------------------------------
-
-struct Target {
-  std::string_view name;
-  bool (*read)(Bytes);  // true: accepted
-};
 
 inline constexpr std::array kTargets = std::to_array<Target>({
     {"xgboost_json", &xgboost_json},

@@ -22,7 +22,7 @@ seconds=${THINTAIL_FUZZ_SECONDS:-600}
 jobs=${THINTAIL_FUZZ_JOBS:-$(nproc)}
 targets=$*
 [ -n "$targets" ] || targets='xgboost_json xgboost_ubj lightgbm_text keras_json safetensors torch_network toml_text regime_toml ensemble_toml
-  feature_set_toml pack_vector pack_events'
+  feature_set_toml pack_vector pack_events http_request http_frames http_texts http_connection'
 command -v clang++-19 >/dev/null || {
   echo 'clang++-19 is not installed; on Debian: apt-get install clang-19 libclang-rt-19-dev' >&2
   exit 1

@@ -11,7 +11,10 @@
 #include <iterator>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "tests/fuzz/http_readers.hpp"
+#include "tests/fuzz/http_seeds.hpp"
 #include "tests/fuzz/readers.hpp"
 #include "tests/support/model_specs.hpp"
 #include "tests/support/network_files.hpp"
@@ -26,6 +29,7 @@ class Seeds {
  public:
   explicit Seeds(fs::path folder) : folder_(std::move(folder)) {
     for (const Target& target : kTargets) fs::create_directories(folder_ / target.name);
+    for (const Target& target : kHttpTargets) fs::create_directories(folder_ / target.name);
   }
 
   void add(std::string_view target, std::string_view name, std::string_view bytes) {
@@ -123,6 +127,21 @@ void add_packs(Seeds& seeds) {
   seeds.add_base("pack_events", test::packed(test::full_spec(set)));
 }
 
+// `head`: where the bytes are cut, and who sends them.
+void add_all(Seeds& seeds, std::string_view target, const std::string& head, const std::vector<std::string>& texts,
+             std::string_view name = "seed") {
+  for (std::size_t i = 0; i < texts.size(); ++i) seeds.add(target, fmt::format("{}-{}", name, i), head + texts[i]);
+}
+
+void add_http(Seeds& seeds) {
+  const std::string cuts = "\x20\x60\xA0";
+  add_all(seeds, "http_request", cuts, request_seeds());
+  add_all(seeds, "http_frames", cuts, frame_seeds());
+  add_all(seeds, "http_texts", "", text_seeds());
+  add_all(seeds, "http_connection", cuts + '\1', conversation_seeds(), "owner");
+  add_all(seeds, "http_connection", cuts + '\0', conversation_seeds(), "stranger");
+}
+
 }  // namespace
 }  // namespace thintail::fuzz
 
@@ -136,6 +155,7 @@ int main(int argc, char** argv) {
   thintail::fuzz::add_networks(seeds);
   thintail::fuzz::add_toml(seeds);
   thintail::fuzz::add_packs(seeds);
+  thintail::fuzz::add_http(seeds);
   fmt::print("{} seeds\n", seeds.count());
   return 0;
 }
