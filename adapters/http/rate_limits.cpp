@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <utility>
-
 #include "adapters/http/address.hpp"
 
 namespace thintail::http {
@@ -23,29 +21,35 @@ std::string RateVerdict::state_text(std::string_view name) const {
 }
 
 RateVerdict RateLimits::take(RateClass rate_class, std::string_view principal, std::int64_t now_ns) {
-  const RateLimit& limit = rate_class == RateClass::trading ? options_.trading
-                           : rate_class == RateClass::data  ? options_.data
-                                                            : options_.read;
-  return take(fmt::format("{}{}", static_cast<int>(rate_class), principal), limit, now_ns);
+  switch (rate_class) {
+    case RateClass::trading: return take(trading_, principal, options_.trading, now_ns);
+    case RateClass::data: return take(data_, principal, options_.data, now_ns);
+    default: return take(read_, principal, options_.read, now_ns);
+  }
 }
 
 RateVerdict RateLimits::take_public(std::string_view address, std::int64_t now_ns) {
-  return take(fmt::format("p{}", rate_unit(address)), options_.public_read, now_ns);
+  return take(public_read_, rate_unit(address), options_.public_read, now_ns);
 }
 
 RateVerdict RateLimits::take_failed_proof(std::string_view address, std::int64_t now_ns) {
-  return take(fmt::format("f{}", rate_unit(address)), options_.failed_proofs, now_ns);
+  return take(failed_proofs_, rate_unit(address), options_.failed_proofs, now_ns);
 }
 
-RateVerdict RateLimits::take(std::string key, const RateLimit& limit, std::int64_t now_ns) {
-  auto found = counts_.find(key);
-  if (found == counts_.end()) {
-    if (counts_.size() >= kCallersMax) {
-      std::erase_if(counts_, [&](const auto& row) { return now_ns >= row.second.ends_ns; });
+RateVerdict RateLimits::take(Counts& counts, std::string_view caller, const RateLimit& limit, std::int64_t now_ns) {
+  auto found = counts.find(caller);
+  if (found == counts.end()) {
+    if (callers_ >= kCallersMax) {
+      for (Counts* rows : {&read_, &data_, &trading_, &public_read_, &failed_proofs_}) {
+        callers_ -= std::erase_if(*rows, [&](const auto& row) { return now_ns >= row.second.ends_ns; });
+      }
     }
-    if (counts_.size() < kCallersMax) found = counts_.emplace(std::move(key), Count{}).first;
+    if (callers_ < kCallersMax) {
+      found = counts.emplace(caller, Count{}).first;
+      ++callers_;
+    }
   }
-  Count& count = found == counts_.end() ? shared_ : found->second;
+  Count& count = found == counts.end() ? shared_ : found->second;
   if (now_ns >= count.ends_ns) count = {.used = 0, .ends_ns = now_ns + limit.window_s * kSecond};
   RateVerdict verdict{.is_allowed = count.used < limit.requests, .limit = limit};
   if (verdict.is_allowed) ++count.used;

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -51,18 +52,23 @@ class RateLimits {
   RateVerdict take(RateClass rate_class, std::string_view principal, std::int64_t now_ns);
   RateVerdict take_public(std::string_view address, std::int64_t now_ns);
   RateVerdict take_failed_proof(std::string_view address, std::int64_t now_ns);
-  std::size_t callers() const noexcept { return counts_.size(); }
+  std::size_t callers() const noexcept { return callers_; }
 
  private:
   struct Count {
     std::int64_t used = 0;
     std::int64_t ends_ns = 0;
   };
+  struct TextHash : std::hash<std::string_view> {
+    using is_transparent = void;
+  };
+  using Counts = std::unordered_map<std::string, Count, TextHash, std::equal_to<>>;
 
-  RateVerdict take(std::string key, const RateLimit& limit, std::int64_t now_ns);
+  RateVerdict take(Counts& counts, std::string_view caller, const RateLimit& limit, std::int64_t now_ns);
 
   RateLimitOptions options_;
-  std::unordered_map<std::string, Count> counts_;
+  Counts read_, data_, trading_, public_read_, failed_proofs_;  // by principal, the last two by address
+  std::size_t callers_ = 0;  // in all of them
   Count shared_;  // of everybody for whom there is no room
 };
 

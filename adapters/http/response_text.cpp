@@ -3,10 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <ctime>
-#include <iterator>
-#include <utility>
 
 namespace thintail::http {
 namespace {
@@ -65,22 +64,26 @@ std::string http_date(std::int64_t utc_seconds) {
 
 void append_response(std::string& out, const Response& response, const ResponseFraming& framing) {
   const std::string_view body = response.shared_body ? std::string_view(*response.shared_body) : response.body;
-  const auto add = [&]<class... Arguments>(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
-    fmt::format_to(std::back_inserter(out), format, std::forward<Arguments>(arguments)...);
+  const bool has_body = !framing.is_head && !framing.is_stream && !has_no_body(response.status);
+  std::size_t size = 192 + framing.fixed_lines.size() + response.content_type.size() + (has_body ? body.size() : 0);
+  for (const Field& field : response.headers) size += field.name.size() + field.value.size() + 4;
+  if (out.capacity() - out.size() < size) out.reserve(std::max(out.size() + size, 2 * out.capacity()));
+  const auto line = [&](std::string_view name, std::string_view value) {
+    out.append(name).append(": ").append(value).append("\r\n");
   };
-  add("HTTP/1.1 {} {}\r\n", response.status, reason_of(response.status));
-  if (!framing.date.empty()) add("Date: {}\r\n", framing.date);
-  if (response.status != 101) add("Connection: {}\r\n", framing.is_keep_alive ? "keep-alive" : "close");
+  out.append("HTTP/1.1 ").append(fmt::format_int(response.status).c_str());
+  out.append(1, ' ').append(reason_of(response.status)).append("\r\n");
+  if (!framing.date.empty()) line("Date", framing.date);
+  if (response.status != 101) line("Connection", framing.is_keep_alive ? "keep-alive" : "close");
   if (!has_no_body(response.status) && is_line(response.content_type)) {
-    add("Content-Type: {}\r\n", response.content_type);
-    if (!framing.is_stream) add("Content-Length: {}\r\n", body.size());
+    line("Content-Type", response.content_type);
+    if (!framing.is_stream) line("Content-Length", fmt::format_int(body.size()).c_str());
   }
   for (const Field& field : response.headers) {
-    if (is_line(field.name) && is_line(field.value)) add("{}: {}\r\n", field.name, field.value);
+    if (is_line(field.name) && is_line(field.value)) line(field.name, field.value);
   }
-  out += framing.fixed_lines;
-  out += "\r\n";
-  if (!framing.is_head && !framing.is_stream && !has_no_body(response.status)) out += body;
+  out.append(framing.fixed_lines).append("\r\n");
+  if (has_body) out += body;
 }
 
 }  // namespace thintail::http

@@ -10,36 +10,48 @@
 
 namespace thintail {
 
-struct Sha256::State {
+namespace {
+
+struct DigestContext {
   EVP_MD_CTX* context = EVP_MD_CTX_new();
-  ~State() { EVP_MD_CTX_free(context); }
+  ~DigestContext() { EVP_MD_CTX_free(context); }
+
+  void begin() { TT_CHECK(EVP_DigestInit_ex(context, EVP_sha256(), nullptr) == 1, "OpenSSL to offer SHA-256"); }
+  void update(const void* bytes, std::size_t size_bytes) noexcept {
+    TT_CHECK(EVP_DigestUpdate(context, bytes, size_bytes) == 1, "SHA-256 to accept bytes");
+  }
+  Sha256Digest end() noexcept {
+    Sha256Digest out{};
+    unsigned size_bytes = 0;
+    TT_CHECK(EVP_DigestFinal_ex(context, out.data(), &size_bytes) == 1 && size_bytes == out.size(),
+             "a digest of 32 bytes");
+    return out;
+  }
 };
 
-Sha256::Sha256() : state_(std::make_unique<State>()) {
-  TT_CHECK(EVP_DigestInit_ex(state_->context, EVP_sha256(), nullptr) == 1, "OpenSSL to offer SHA-256");
-}
+}  // namespace
+
+struct Sha256::State : DigestContext {};
+
+Sha256::Sha256() : state_(std::make_unique<State>()) { state_->begin(); }
 Sha256::~Sha256() = default;
 Sha256::Sha256(Sha256&&) noexcept = default;
 Sha256& Sha256::operator=(Sha256&&) noexcept = default;
 
-void Sha256::update(const void* bytes, std::size_t size_bytes) noexcept {
-  TT_CHECK(EVP_DigestUpdate(state_->context, bytes, size_bytes) == 1, "SHA-256 to accept bytes");
-}
+void Sha256::update(const void* bytes, std::size_t size_bytes) noexcept { state_->update(bytes, size_bytes); }
 
 Sha256Digest Sha256::digest() const {
   State copy;
-  Sha256Digest out{};
-  unsigned size_bytes = 0;
   TT_CHECK(EVP_MD_CTX_copy_ex(copy.context, state_->context) == 1, "SHA-256 state to be copyable");
-  TT_CHECK(EVP_DigestFinal_ex(copy.context, out.data(), &size_bytes) == 1 && size_bytes == out.size(),
-           "a digest of 32 bytes");
-  return out;
+  return copy.end();
 }
 
 Sha256Digest sha256(std::string_view bytes) {
-  Sha256 hash;
-  hash.update(bytes);
-  return hash.digest();
+  // One a thread: making a context costs more than the digest of a short text, such as an API key's at each request.
+  thread_local DigestContext context;
+  context.begin();
+  context.update(bytes.data(), bytes.size());
+  return context.end();
 }
 
 std::string to_hex(std::span<const std::uint8_t> bytes) {
