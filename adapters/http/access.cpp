@@ -54,7 +54,7 @@ bool Access::is_still_valid(const Principal& principal, std::int64_t now_ns) con
     case Proof::owner_of_socket: return true;
     case Proof::api_key: return keys_.is_in_force(principal.id, now_ns);
     case Proof::token: return jwt_.is_enabled();
-    case Proof::session: return sessions_.is_open(principal.id);
+    case Proof::session: return sessions_.is_open(principal.session_id);
   }
   return false;
 }
@@ -90,6 +90,7 @@ Principal Access::principal_of(const UserRecord& user) const {
 void Access::tick(std::int64_t now_ns) {
   const auto changed = keys_.refresh();
   if (!changed) log::error(changed.error());
+  if (changed && *changed) ++key_changes_;
   sessions_.sweep(now_ns, [&](const Principal& principal) {
     if (!principal.id.starts_with("user:")) return false;
     const UserRecord* user = keys_.user(std::string_view(principal.id).substr(5));

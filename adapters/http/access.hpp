@@ -40,11 +40,15 @@ class Access {
 
   // Whether somebody let in earlier still is: asked of open sockets every 250 ms.
   bool is_still_valid(const Principal& principal, std::int64_t now_ns) const;
+  // While it stays the same, and Principal::expires_ns has not come, who a credential proves stays the same.
+  std::uint64_t generation() const noexcept { return key_changes_ + sessions_.changes(); }
   // Whether anybody at all could get in: asked before binding other addresses than loopback.
   bool has_credentials(std::int64_t now_ns) const noexcept;
 
-  // The password's check runs on its worker; `done` there. False: the queue is full.
+  // The password's check runs on its worker; `done` there. False: the queue is full, or stop() was called.
   bool check_password(const std::string& user, std::string password, std::function<void(bool)> done);
+  // Returns after the check at hand; those that wait are dropped, and no other begins.
+  void stop() { password_worker_.stop(); }
   Sessions::Opened open_session(Principal principal, std::int64_t now_ns);
   void close_session(std::string_view cookie_header, const std::string& cookie_name);
   Principal principal_of(const UserRecord& user) const;
@@ -68,6 +72,7 @@ class Access {
   ApiKeys keys_;
   JwtVerifier jwt_;
   Sessions sessions_;
+  std::uint64_t key_changes_ = 0;
   LoginCodes codes_;
   LoginLocks locks_;
   // Never more than one password at a time and 4 waiting: a flood of logins costs one core's patience, not memory.

@@ -16,6 +16,7 @@ namespace thintail::http {
 namespace {
 
 constexpr std::size_t kReadBytes = 8 * 1024;
+constexpr std::size_t kRepeatableBytesMax = 2 * 1024;
 constexpr std::size_t kStreamWriteBytes = 64 * 1024;
 constexpr std::int64_t kDrainingLingerMs = 500;  // a stop does not wait for clients that keep their end open
 constexpr std::uint16_t kUnauthorised = 4401;
@@ -49,6 +50,11 @@ class Connection::SocketHandle final : public WebSocketConnection {
   Sent send(std::shared_ptr<const std::string> text) override {
     std::string head = frame_head(FrameKind::text, text->size());  // before `text` is moved from
     return queue_->send(std::move(head), std::move(text));
+  }
+  Sent send(std::string_view head, std::shared_ptr<const std::string> rest, std::size_t keep_free_bytes) override {
+    std::string front = frame_head(FrameKind::text, head.size() + rest->size());
+    front += head;
+    return queue_->send(std::move(front), std::move(rest), keep_free_bytes);
   }
   Sent send_binary(std::shared_ptr<const std::string> bytes) override {
     std::string head = frame_head(FrameKind::binary, bytes->size());
@@ -98,7 +104,7 @@ Connection::Connection(ConnectionContext& context, std::unique_ptr<Wire> wire, P
       peer_(std::move(peer)),
       id_(id),
       parser_(context.limits.request,
-              [&context](std::string_view target) { return context.front->router().body_bytes_max(target); }),
+              [&context](std::string_view target) { return context.front->body_bytes_max(target); }),
       frames_(context.limits.message_bytes_max) {}
 
 Connection::~Connection() {
@@ -134,7 +140,8 @@ void Connection::on_read(std::size_t count, bool is_ok) {
   if (!is_ok) {
     // A half-closed client may still wait for replies that are on their way.
     is_eof_ = true;
-    const bool is_owed = mode_ == Mode::requests && (is_busy_ || is_writing_ || !out_.empty());
+    const bool is_owed =
+        (mode_ == Mode::requests || mode_ == Mode::closing) && (is_busy_ || is_writing_ || !out_.empty());
     if (!is_owed) closed();
     return;
   }
@@ -156,8 +163,10 @@ void Connection::process() {
   is_processing_ = true;
   while (mode_ == Mode::requests && !is_busy_ && in_end_ > in_begin_ &&
          out_.size() <= context_.limits.waiting_bytes_max) {
+    if (repeat()) continue;
     const bool had_begun = parser_.has_begun();
-    const RequestParser::Fed fed = parser_.feed(input());
+    const std::string_view bytes = input();
+    const RequestParser::Fed fed = parser_.feed(bytes);
     in_begin_ += fed.consumed;
     if (!had_begun) since_ms_ = context_.now_ms();
     if (fed.status == RequestParser::Status::failed) {
@@ -172,6 +181,10 @@ void Connection::process() {
     RawRequest request = parser_.take();
     const bool is_head = request.method == Method::head;
     const bool is_keep_alive = parser_.is_keep_alive();
+    // Kept before it is answered, for the answer says whether it may be repeated.
+    const bool is_whole = !had_begun && is_keep_alive && !is_head && fed.consumed <= kRepeatableBytesMax;
+    repeatable_.reset();
+    repeatable_bytes_.assign(is_whole ? bytes.substr(0, fed.consumed) : std::string_view());
     is_busy_ = true;
     ++context_.counts.requests;
     context_.front->handle(std::move(request), peer_,
@@ -180,6 +193,20 @@ void Connection::process() {
                            });
   }
   is_processing_ = false;
+}
+
+// A request of no body that is byte for byte the one before it needs neither parsing nor proof again.
+bool Connection::repeat() {
+  if (!repeatable_ || parser_.has_begun() || !input().starts_with(repeatable_bytes_)) return false;
+  auto outcome = context_.front->repeat(repeatable_);
+  if (!outcome) {
+    repeatable_.reset();
+    return false;
+  }
+  in_begin_ += repeatable_bytes_.size();
+  ++context_.counts.requests;
+  on_outcome(*std::move(outcome), false, true);
+  return true;
 }
 
 void Connection::on_outcome(Outcome outcome, bool is_head, bool is_keep_alive) {
@@ -196,6 +223,7 @@ void Connection::on_outcome(Outcome outcome, bool is_head, bool is_keep_alive) {
                    .is_stream = outcome.response.events != nullptr,
                    .fixed_lines = outcome.fixed_headers == nullptr ? std::string_view() : *outcome.fixed_headers,
                    .date = context_.date()});
+  if (outcome.repeatable && !repeatable_bytes_.empty()) repeatable_ = std::move(outcome.repeatable);
   if (outcome.upgrade) {
     open_websocket(*outcome.upgrade);
   } else if (outcome.response.events && !is_head) {
@@ -244,6 +272,8 @@ void Connection::flush() {
   }
   writing_.swap(out_);
   out_.clear();
+  // Of two buffers a stream's client keeps one: there are thousands of them.
+  if (queue_ && out_.capacity() > kReadBytes) out_ = {};
   written_ = 0;
   is_writing_ = true;
   progress_ms_ = context_.now_ms();
@@ -271,7 +301,7 @@ void Connection::on_written(std::size_t count, bool is_ok) {
   if (queue_ && queue_->written(writing_stream_bytes_) && is_admitted_) {
     ++context_.counts.streams_slow;
     guarded([&] {
-      if (socket_) route_->websocket->on_drained(socket_);
+      if (socket_) upgrade_.endpoint->on_drained(socket_);
       if (events_) events_endpoint_->on_drained(events_);
     });
   }
@@ -291,6 +321,11 @@ std::string_view Connection::input() const noexcept {
 
 void Connection::forget_input() noexcept { in_begin_ = in_end_ = 0; }
 
+void Connection::forget_repeatable() noexcept {
+  repeatable_.reset();
+  repeatable_bytes_ = {};
+}
+
 void Connection::closed() {
   if (std::exchange(is_gone_, true)) return;
   const auto self = shared_from_this();  // the server may drop its last hold on us
@@ -304,7 +339,7 @@ void Connection::closed() {
 void Connection::leave() {
   if (std::exchange(is_admitted_, false)) {
     guarded([&] {
-      if (socket_) route_->websocket->on_close(socket_);
+      if (socket_) upgrade_.endpoint->on_close(socket_);
       if (events_) events_endpoint_->on_close(events_);
     });
   }
@@ -327,6 +362,7 @@ std::function<void()> Connection::waker() {
 
 void Connection::open_websocket(const Upgrade& upgrade) {
   mode_ = Mode::websocket;
+  forget_repeatable();
   upgrade_ = upgrade;
   route_ = upgrade.route;
   heard_ms_ = spoken_ms_ = since_ms_ = context_.now_ms();
@@ -338,6 +374,7 @@ void Connection::open_websocket(const Upgrade& upgrade) {
 
 void Connection::open_events(Outcome& outcome) {
   mode_ = Mode::events;
+  forget_repeatable();
   heard_ms_ = spoken_ms_ = context_.now_ms();
   forget_input();
   queue_ = std::make_shared<StreamQueue>(context_.limits.stream_bytes_max, waker());
@@ -353,7 +390,7 @@ void Connection::admit(Principal principal) {
   upgrade_.principal = principal;
   socket_ = std::make_shared<SocketHandle>(id_, upgrade_, std::move(principal), queue_);
   is_admitted_ = true;
-  if (!guarded([&] { route_->websocket->on_open(socket_); })) end_websocket(1011, "a bug of ours", false);
+  if (!guarded([&] { upgrade_.endpoint->on_open(socket_); })) end_websocket(1011, "a bug of ours", false);
 }
 
 void Connection::process_frames() {
@@ -390,7 +427,7 @@ void Connection::on_frame(FrameEvent event) {
       if (queue_->is_ended()) return;
       if (!is_admitted_) {
         on_first_message(event.payload);
-      } else if (!guarded([&] { route_->websocket->on_text(socket_, event.payload); })) {
+      } else if (!guarded([&] { upgrade_.endpoint->on_text(socket_, event.payload); })) {
         end_websocket(1011, "a bug of ours", false);
       }
       return;

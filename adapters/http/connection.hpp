@@ -99,12 +99,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void read();
   void process();
+  bool repeat();
   void on_outcome(Outcome outcome, bool is_head, bool is_keep_alive);
   void refuse(ErrorCode code, const std::string& detail, int status);
   void flush();
   void finish_after_writing();
   std::string_view input() const noexcept;
   void forget_input() noexcept;
+  void forget_repeatable() noexcept;
   void closed();
   void leave();
 
@@ -125,6 +127,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Mode mode_ = Mode::requests;
 
   RequestParser parser_;
+  std::string repeatable_bytes_;  // of the request that `repeatable_` stands for
+  std::shared_ptr<RequestWork> repeatable_;
   std::string in_;
   std::size_t in_begin_ = 0;  // what has not been parsed yet: [begin, end)
   std::size_t in_end_ = 0;

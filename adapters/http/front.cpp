@@ -64,6 +64,17 @@ bool is_websocket_key(std::string_view key) {
   return from_base64url(url).has_value();
 }
 
+// Takes "/i/NAME" off where NAME is one of `instances`; returns which.
+std::optional<std::string> take_instance(Target& target, const std::vector<std::string>& instances) {
+  const bool names_one = target.segments.size() >= 2 && target.segments[0] == "i" &&
+                         std::ranges::find(instances, target.segments[1]) != instances.end();
+  if (!names_one) return std::nullopt;
+  std::string name = std::move(target.segments[1]);
+  target.segments.erase(target.segments.begin(), target.segments.begin() + 2);
+  target.path.erase(0, std::string_view("/i/").size() + name.size());
+  return name;
+}
+
 bool is_upgrade(const RawRequest& raw) noexcept { return has_token(raw.header("Upgrade"), "websocket"); }
 
 bool is_json_type(std::string_view content_type) noexcept {
@@ -83,19 +94,21 @@ std::string_view RawRequest::header(std::string_view name, std::size_t* count) c
   return value;
 }
 
-struct Front::Work {
+struct RequestWork {
   RawRequest raw;
   Peer peer;
-  Done done;
+  Front::Done done;
   Request request;
   HostName host;
   std::vector<std::string> segments;
   Router::Match match;
   std::string cors_origin;  // that may read the reply
+  std::string reader;  // whose share of the workers it takes
   std::string rate_name;
   std::optional<RateVerdict> rate;
   bool is_asset = false;
   bool is_method_known = true;
+  std::uint64_t generation = 0;  // of Access, when the principal was found
 };
 
 Result<std::unique_ptr<Front>> Front::make(FrontOptions options, std::vector<Route> routes, Components components,
@@ -106,9 +119,25 @@ Result<std::unique_ptr<Front>> Front::make(FrontOptions options, std::vector<Rou
   TT_TRY(front->access_, Access::make(front->options_.access));
   TT_TRY(IdempotencyStore store, IdempotencyStore::open(front->options_.idempotency, front->clock_()));
   front->idempotency_.emplace(std::move(store));
-  TT_TRY(front->router_, Router::make(std::move(routes), std::move(components), front->options_.description));
+  ApiDescription description = front->options_.description;
+  if (front->options_.instances.size() > 1) description.servers.clear();
+  for (const std::string& name : front->options_.instances) description.servers.push_back("/i/" + name);
+  TT_TRY(front->router_, Router::make(std::move(routes), std::move(components), std::move(description)));
   front->assets_ = std::move(assets);
   return front;
+}
+
+Front::~Front() { stop(); }
+
+void Front::stop() {
+  if (access_) access_->stop();
+}
+
+std::size_t Front::body_bytes_max(std::string_view target) const {
+  auto parsed = parse_target(target);
+  if (!parsed) return 0;
+  take_instance(*parsed, options_.instances);
+  return router_->body_bytes_max(parsed->segments);
 }
 
 // --- the way in ------------------------------------------------------------------------------------------------------
@@ -154,12 +183,15 @@ std::optional<Response> Front::pass_through(const WorkPointer& pointer, Outcome&
   // What does not fit counts as well, but only what fits can be a command that is never limited.
   auto refusal = read_body(work);
   if (auto limited = check_rate(work, refusal.has_value())) return limited;
-  return refusal;
+  if (refusal) return refusal;
+  return choose_instance(work);
 }
 
 std::optional<Response> Front::check_host(Work& work) const {
   const RawRequest& raw = work.raw;
-  work.request.remote = work.peer.address ? work.peer.address->text() : "unix";
+  work.request.remote = !work.peer.remote.empty() ? work.peer.remote
+                        : work.peer.address       ? work.peer.address->text()
+                                                  : "unix";
   if (raw.target.size() > kTargetBytesMax) {
     return problem(ErrorCode::http_too_large, fmt::format("the path has more than {} bytes", kTargetBytesMax), {}, 414);
   }
@@ -177,6 +209,12 @@ std::optional<Response> Front::check_host(Work& work) const {
     return problem(ErrorCode::http_host, fmt::format("the host \"{}\" is none of ours", printable(redacted(host), 64)));
   }
   work.host = std::move(*name);
+  if (auto instance = take_instance(*target, options_.instances)) {
+    work.request.base = "/i/" + *instance;
+    work.request.instance = std::move(*instance);
+  } else if (options_.instances.size() == 1) {
+    work.request.instance = options_.instances.front();
+  }
   work.segments = std::move(target->segments);
   Request& request = work.request;
   request.path = std::move(target->path);
@@ -221,6 +259,12 @@ std::optional<Response> Front::find_asset(Work& work) const {
       work.is_method_known && (work.request.method == Method::get || work.request.method == Method::head);
   const bool is_whole_table = work.peer.tags == nullptr || work.peer.tags->empty();
   if (!is_read || work.peer.is_bearer_only || !is_whole_table) return std::nullopt;
+  if (work.segments.empty() && assets_.count() != 0) {
+    // The page's addresses are relative, so it needs the slash. This one is relative too: a proxy may put something in front.
+    Response there = Response::text("");
+    there.status = 308;
+    return there.with("Location", work.request.instance + "/");
+  }
   auto reply = assets_.find(work.request.path, work.raw.header("Accept-Encoding"), work.raw.header("If-None-Match"));
   work.is_asset = reply.has_value();
   return reply;
@@ -261,6 +305,7 @@ Response Front::unauthenticated(Work& work, ErrorCode code) {
 }
 
 std::optional<Response> Front::identify(Work& work) {
+  work.generation = access_->generation();
   const RawRequest& raw = work.raw;
   Principal& principal = work.request.principal;
   std::size_t count = 0;
@@ -401,7 +446,12 @@ std::optional<Response> Front::check_upgrade(Work& work, Outcome& outcome) const
   }
   // A browser sends the cookie whoever asks, and always says where the page is from.
   if (principal.how == Proof::session && !is_own) principal = {};
-  Upgrade upgrade{.route = &route, .principal = principal, .protocol = {}, .accept = {}, .remote = work.request.remote};
+  Upgrade upgrade{.route = &route,
+                  .endpoint = {},
+                  .principal = principal,
+                  .protocol = {},
+                  .accept = {},
+                  .remote = work.request.remote};
   for (const std::string& protocol : route.protocols) {
     const bool is_offered = std::ranges::any_of(raw.headers, [&](const Field& field) {
       return equal_without_case(field.name, "Sec-WebSocket-Protocol") && has_token(field.value, protocol);
@@ -414,6 +464,8 @@ std::optional<Response> Front::check_upgrade(Work& work, Outcome& outcome) const
     return problem(ErrorCode::http_malformed,
                    fmt::format("Sec-WebSocket-Protocol must offer {}", fmt::join(route.protocols, " or ")));
   }
+  const auto own = route.websockets.find(work.request.instance);
+  upgrade.endpoint = own == route.websockets.end() ? route.websocket : own->second;
   upgrade.accept = accept_of(raw.header("Sec-WebSocket-Key"));
   if (principal.how != Proof::none && principal.role < route.role) {
     return problem(ErrorCode::auth_role, fmt::format("this WebSocket needs the role {}", role_name(route.role)));
@@ -425,6 +477,18 @@ std::optional<Response> Front::check_upgrade(Work& work, Outcome& outcome) const
   if (!upgrade.protocol.empty()) outcome.response.with("Sec-WebSocket-Protocol", upgrade.protocol);
   outcome.upgrade = std::move(upgrade);
   return std::nullopt;
+}
+
+std::optional<Response> Front::choose_instance(const Work& work) const {
+  if (options_.instances.empty() || !work.request.instance.empty() || work.match.route->is_shared) return std::nullopt;
+  std::vector<FieldProblem> names;
+  // A WebSocket may come this far without credentials.
+  if (work.request.principal.how != Proof::none || access_->has_public_read()) {
+    for (const std::string& name : options_.instances) names.push_back({"path.instance", name});
+  }
+  return problem(ErrorCode::choice_needed,
+                 fmt::format("several instances are served here: name one, /i/INSTANCE{}", work.request.path),
+                 std::move(names));
 }
 
 // --- doing it --------------------------------------------------------------------------------------------------------
@@ -443,24 +507,116 @@ void Front::act(const WorkPointer& work) {
                           has_key ? "Idempotency-Key: 1 to 128 of letters, digits and ._:-" : "send a new random key"));
     return;
   }
-  if (is_commanding || route.needs_idempotency_key || route.may_block) {
-    const bool is_taken = threads_.run_on_worker([this, work, send, is_commanding] {
+  if (route.needs_idempotency_key) {
+    const bool is_urgent = route.is_urgent && route.is_urgent(work->request);
+    const auto command = [this, work, send, is_commanding] {
       if (is_commanding) {
         act_once(work);
       } else {
         run_handler(work, send);
       }
-    });
-    if (!is_taken) {
-      answer(*work, problem(ErrorCode::http_busy, "every worker is taken").with("Retry-After", "1"));
+    };
+    if (!run_command(command, is_urgent)) {
+      answer(*work, problem(ErrorCode::http_busy, "too many commands are waiting").with("Retry-After", "1"));
     }
+    return;
+  }
+  if (route.may_block) {
+    read_on_worker(work);
     return;
   }
   if (!route.handler) {
     run_handler(work, send);
     return;
   }
-  run_handler(work, [&](Response response) { answer(*work, std::move(response)); });
+  run_handler(work, [&](Response response) {
+    Outcome outcome;
+    if (is_repeatable(*work, response)) outcome.repeatable = work;
+    outcome.response = std::move(response);
+    if (outcome.response.events) outcome.request = std::move(work->request);
+    finish(*work, std::move(outcome));
+  });
+}
+
+// Reads that their handler answers at once: of those nothing but the reply changes from one to the next.
+bool Front::is_repeatable(const Work& work, const Response& response) const {
+  const bool is_read = work.request.method == Method::get || work.request.method == Method::head;
+  return is_read && work.raw.body.empty() && response.status == 200 && !response.events;
+}
+
+std::optional<Outcome> Front::repeat(const std::shared_ptr<RequestWork>& pointer) {
+  Work& work = *pointer;
+  const Principal& principal = work.request.principal;
+  const bool has_expired = principal.expires_ns != 0 && clock_() >= principal.expires_ns;
+  if (work.generation != access_->generation() || has_expired) return std::nullopt;
+  work.request.id = next_id_++;
+  Outcome outcome;
+  const Route& route = *work.match.route;
+  try {
+    auto limited = check_rate(work, false);
+    outcome.response = limited ? *std::move(limited) : route.handler(work.request);
+  } catch (const std::exception& error) {
+    log::error("{} {} ended by itself: {}", method_name(route.method), route.pattern, redacted(error.what()));
+    outcome.response = problem(ErrorCode::internal, "this request met a bug", {}, 500);
+  }
+  if (outcome.response.events) outcome.request = work.request;
+  complete(work, outcome);
+  return outcome;
+}
+
+// --- shares of the workers -------------------------------------------------------------------------------------------
+
+bool Front::run_command(std::function<void()> command, bool is_urgent) const {
+  return threads_.run_command ? threads_.run_command(std::move(command), is_urgent)
+                              : threads_.run_on_worker(std::move(command));
+}
+
+// One caller's pages of history wait for one another, never everybody's for one caller's.
+void Front::read_on_worker(const WorkPointer& work) {
+  const bool is_public = work->request.principal.how == Proof::none;
+  work->reader = is_public ? "address " + rate_unit(work->request.remote) : work->request.principal.id;
+  Reader& mine = readers_[work->reader];
+  if (mine.at_work < options_.reads_at_work_max) {
+    start_reading(work);
+  } else if (mine.waiting.size() < options_.reads_waiting_max) {
+    mine.waiting.push_back(work);
+  } else {
+    answer(*work, problem(ErrorCode::http_busy, fmt::format("{} requests of yours are at work and {} wait",
+                                                            mine.at_work, mine.waiting.size()))
+                      .with("Retry-After", "1"));
+  }
+}
+
+void Front::start_reading(const WorkPointer& work) {
+  ++readers_[work->reader].at_work;
+  const auto send = [this, work](Response response) {
+    threads_.run_on_io([this, work, reply = std::move(response)]() mutable {
+      end_reading(work->reader);
+      answer(*work, std::move(reply));
+    });
+  };
+  if (threads_.run_on_worker([this, work, send] { run_handler(work, send); })) return;
+  end_reading(work->reader);
+  answer(*work, problem(ErrorCode::http_busy, "every worker is taken").with("Retry-After", "1"));
+}
+
+void Front::end_reading(const std::string& reader) {
+  const auto found = readers_.find(reader);
+  if (found == readers_.end()) return;
+  --found->second.at_work;
+  if (!found->second.waiting.empty()) {
+    const WorkPointer next = std::move(found->second.waiting.front());
+    found->second.waiting.pop_front();
+    start_reading(next);
+  } else if (found->second.at_work == 0) {
+    readers_.erase(found);
+  }
+}
+
+// Two instances have the same routes; a key stands for one request to one of them.
+std::string Front::scope_of(const Work& work) const {
+  const std::string& pattern = work.match.route->pattern;
+  return work.request.instance.empty() ? pattern : fmt::format("{} {}", work.request.instance, pattern);
 }
 
 // On a worker: the store syncs a disk.
@@ -477,7 +633,7 @@ void Front::act_once(const WorkPointer& work) {
   for (const auto& [name, value] : request.query) asked += fmt::format("?{}={}\n", name, value);
   asked += work->raw.body;
   const auto begun =
-      idempotency_->begin(request.principal.id, route.pattern, key, asked, route.resumes_interrupted, clock_());
+      idempotency_->begin(request.principal.id, scope_of(*work), key, asked, route.resumes_interrupted, clock_());
   if (!begun) {
     log::error(begun.error());
     // A full disk may be why somebody stops trading. What only sets a state may be done twice.
@@ -498,22 +654,25 @@ void Front::act_once(const WorkPointer& work) {
       break;
     case proceed: break;
   }
-  request.idempotency = Idempotency{.key = key, .id = begun->id, .was_interrupted = begun->verdict == interrupted};
+  request.idempotency = Idempotency{
+      .key = key, .id = begun->id, .was_interrupted = begun->verdict == interrupted, .began_ns = begun->began_ns};
   run_handler(work, [this, work, send](Response response) {
     const auto keep = [this, work, send, response] {
       keep_reply(*work, response);
       send(response);
     };
     // A deferred reply comes on some other thread, which may not wait for a disk; a plain one is on a worker already.
-    if (!work->match.route->deferred || !threads_.run_on_worker(keep)) keep();
+    if (!work->match.route->deferred || !run_command(keep, false)) keep();
   });
 }
 
 void Front::keep_reply(const Work& work, const Response& response) {
   const std::string& principal = work.request.principal.id;
-  const std::string& route = work.match.route->pattern;
+  const std::string route = scope_of(work);
   const std::string& key = work.request.idempotency->key;
-  if (response.status == 500) return idempotency_->abandon(principal, route, key);
+  // A repeat that was refused does not tell what became of the first attempt: it stays in doubt.
+  const bool is_in_doubt = work.request.idempotency->was_interrupted && response.status >= 400;
+  if (response.status == 500 || is_in_doubt) return idempotency_->abandon(principal, route, key);
   // A handler that answers 503 or 429 says that it has not acted.
   const bool is_undone = response.status == 503 || response.status == 429;
   const auto kept =
@@ -562,9 +721,16 @@ void Front::answer(Work& work, Response response) {
 }
 
 void Front::finish(Work& work, Outcome outcome) {
+  complete(work, outcome);
+  const Done done = std::move(work.done);  // it holds the connection, which may hold the work
+  done(std::move(outcome));
+}
+
+void Front::complete(const Work& work, Outcome& outcome) const {
   Response& response = outcome.response;
   outcome.fixed_headers =
       work.is_asset ? &origins_->asset_headers(work.request.is_secure) : &origins_->api_headers(work.request.is_secure);
+  response.headers.reserve(response.headers.size() + 6);
   if (!work.is_asset && std::ranges::none_of(response.headers, [](const Field& field) {
         return equal_without_case(field.name, "Cache-Control");
       })) {
@@ -586,7 +752,6 @@ void Front::finish(Work& work, Outcome outcome) {
                fmt::make_format_args(method_name(work.request.method), redacted(work.request.path), response.status,
                                      work.request.principal.id, work.request.remote));
   }
-  work.done(std::move(outcome));
 }
 
 Outcome Front::refuse(ErrorCode code, std::string detail, int status, bool is_secure) const {
@@ -682,7 +847,9 @@ std::vector<Route> Front::own_routes() {
                  .rate_class = RateClass::read};
   document.replies = {{.status = 200, .description = "OpenAPI 3.1", .schema = {{"type", "object"}}}};
   document.handler = [this](const Request&) { return Response::json_text(router_->openapi()); };
-  return {std::move(login), std::move(logout), std::move(who), std::move(document)};
+  std::vector<Route> routes = {std::move(login), std::move(logout), std::move(who), std::move(document)};
+  for (Route& route : routes) route.is_shared = true;
+  return routes;
 }
 
 void Front::log_in(const Request& request, Responder reply) {

@@ -11,6 +11,7 @@
 #include <charconv>
 #include <cstring>
 #include <deque>
+#include <iterator>
 #include <mutex>
 #include <unordered_map>
 #include <utility>
@@ -18,6 +19,7 @@
 #include "adapters/http/secret_file.hpp"
 #include "adapters/journal/unique_fd.hpp"
 #include "core/base/hash.hpp"
+#include "core/log/log.hpp"
 
 namespace thintail::http {
 namespace {
@@ -142,6 +144,7 @@ struct IdempotencyStore::State {
 
   Result<void> append(const std::string& line) {
     if (options.path.empty()) return {};
+    if (!file) TT_TRY_VOID(write_anew());  // what could not be opened again may be now
     std::string_view rest = line;
     while (!rest.empty()) {
       const ssize_t count = ::write(file.get(), rest.data(), rest.size());
@@ -174,6 +177,15 @@ struct IdempotencyStore::State {
     if (!file) return cannot_write();
     file_bytes = live_bytes = text.size();
     return {};
+  }
+
+  // After every line: what begins and is undone for ever must not fill the disk either.
+  void compact_if_grown() {
+    if (file_bytes <= std::max(options.file_bytes_max, 2 * live_bytes)) return;
+    if (const auto written = write_anew(); !written) {
+      log::error(written.error());
+      live_bytes = file_bytes;  // all of it is still there; tried again when it has doubled
+    }
   }
 
   // --- room ---
@@ -237,8 +249,10 @@ Result<IdempotencyStore::Begun> IdempotencyStore::begin(std::string_view princip
   state.drop_old(now_ns);
   Begun begun;
   begun.id = id_of(scope);
+  begun.began_ns = now_ns;
   if (const auto found = state.entries.find(scope); found != state.entries.end()) {
     Entry& entry = found->second;
+    begun.began_ns = entry.began_ns;
     if (entry.body != digest) {
       begun.verdict = Verdict::mismatch;
     } else if (entry.reply) {
@@ -260,6 +274,7 @@ Result<IdempotencyStore::Begun> IdempotencyStore::begin(std::string_view princip
   TT_TRY_VOID(state.append(begin_line(scope, entry)));
   state.entries.emplace(scope, std::move(entry));
   state.by_age.emplace_back(now_ns, scope);
+  state.compact_if_grown();
   return begun;
 }
 
@@ -280,7 +295,7 @@ Result<void> IdempotencyStore::finish(std::string_view principal, std::string_vi
     return written;
   }
   entry.was_interrupted = false;
-  if (state.file_bytes > std::max(state.options.file_bytes_max, 2 * state.live_bytes)) return state.write_anew();
+  state.compact_if_grown();
   return {};
 }
 
@@ -288,8 +303,18 @@ Result<void> IdempotencyStore::undo(std::string_view principal, std::string_view
   const std::string scope = scope_of(principal, route, key);
   State& state = *state_;
   const std::scoped_lock lock(state.mutex);
-  if (state.entries.erase(scope) == 0) return {};
-  return state.append(line_of({{"e", "undo"}, {"k", scope}}));
+  const auto found = state.entries.find(scope);
+  if (found == state.entries.end()) return {};
+  const std::pair<std::int64_t, std::string> row(found->second.began_ns, scope);
+  // It was begun a moment ago, so it stands near the end.
+  if (const auto last = std::ranges::find(state.by_age.rbegin(), state.by_age.rend(), row);
+      last != state.by_age.rend()) {
+    state.by_age.erase(std::next(last).base());
+  }
+  state.entries.erase(found);
+  TT_TRY_VOID(state.append(line_of({{"e", "undo"}, {"k", scope}})));
+  state.compact_if_grown();
+  return {};
 }
 
 void IdempotencyStore::abandon(std::string_view principal, std::string_view route, std::string_view key) {

@@ -55,6 +55,7 @@ class IdempotencyStore {
     Verdict verdict = Verdict::proceed;
     std::optional<Response> reply;
     std::uint64_t id = 0;  // of the scope
+    std::int64_t began_ns = 0;  // when the scope was begun first
   };
 
   // `body`: whatever must be equal for the request to be the same one. An interrupted entry stays so until finish() unless

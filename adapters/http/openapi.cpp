@@ -131,8 +131,9 @@ Json openapi_document(const std::vector<Route>& routes, const Components& compon
                  {"version", description.version},
                  {"description", description.description},
                  {"license", {{"name", "Apache-2.0"}, {"identifier", "Apache-2.0"}}}}},
-               {"servers", {{{"url", "/"}}}},
+               {"servers", Json::array()},
                {"security", {{{"bearer", Json::array()}}, {{"session", Json::array()}}}}};
+  for (const std::string& url : description.servers) json["servers"].push_back({{"url", url}});
   Json paths = Json::object();
   for (const Route& route : routes) {
     paths[route.pattern][lower_method(route.method)] = operation_json(route, route.operation, nullptr);

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -45,6 +46,7 @@ struct Principal {
   Proof how = Proof::none;
   std::int64_t expires_ns = 0;  // UTC; 0: never
   std::int64_t proven_by_ns = 0;  // when the password that proved it was set; sessions end with it
+  std::uint64_t session_id = 0;  // of Proof::session: which of this user's; never used twice in this process
 
   bool may_see(std::string_view account) const noexcept;
 };
@@ -59,11 +61,14 @@ struct Idempotency {
   std::string key;
   std::uint64_t id = 0;  // stable hash of the three, never 0: fit for a command's own id
   bool was_interrupted = false;  // an earlier gateway began this very request and never learned its outcome
+  std::int64_t began_ns = 0;  // when it was begun first, UTC
 };
 
 struct Request {
   Method method = Method::get;
-  std::string path;  // decoded, without the query
+  std::string instance;  // that the path names, "/i/desk/..", or the only one; empty: none named, or there are none
+  std::string base;  // "/i/desk" where the path began so, for links in replies; else empty
+  std::string path;  // decoded, without `base` and the query
   std::string route;  // the pattern that matched
   std::vector<std::pair<std::string, std::string>> parameters;  // {symbol} of the path, decoded and checked
   std::vector<std::pair<std::string, std::string>> query;  // decoded, checked, each name once
@@ -176,6 +181,8 @@ class EventStreamEndpoint {
 class WebSocketConnection : public StreamConnection {
  public:
   virtual Sent send(std::shared_ptr<const std::string> text) = 0;
+  // One message: `head`, this client's own, then `rest`. Full already where it would leave less than `keep_free_bytes` of the cap.
+  virtual Sent send(std::string_view head, std::shared_ptr<const std::string> rest, std::size_t keep_free_bytes) = 0;
   virtual Sent send_binary(std::shared_ptr<const std::string> bytes) = 0;
   // After what is queued. 1000..1015 as RFC 6455, 4400..4499 as ours; reason at most 123 bytes.
   virtual void close(std::uint16_t code, std::string_view reason) = 0;
@@ -210,9 +217,9 @@ struct Route {
   std::string tag;  // "market", "trading", "system": listeners may serve only some
   Role role = Role::viewer;  // none: everybody
   RateClass rate_class = RateClass::read;
-  bool needs_idempotency_key = false;  // aliases may leave the key out. Such routes run on workers
+  bool needs_idempotency_key = false;  // a command: aliases may leave the key out. Has workers of its own
   bool resumes_interrupted = false;  // the handler itself finds out about Idempotency::was_interrupted; else 409
-  bool may_block = false;  // runs on a worker, off the event loop
+  bool may_block = false;  // runs on a worker, off the event loop; each caller has a share of them
   bool is_account_data = false;  // stays closed under public_read
   std::size_t body_bytes_max = 64 * 1024;
   std::vector<Parameter> parameters = {};
@@ -224,8 +231,13 @@ struct Route {
   std::function<void(const Request&, Responder)> deferred = {};
   std::shared_ptr<WebSocketEndpoint> websocket = {};
   std::vector<std::string> protocols = {};  // of the WebSocket, best first; a client must offer one of them
+  // Where there are several instances: the endpoint of each, by name. `websocket` is then any of them.
+  std::map<std::string, std::shared_ptr<WebSocketEndpoint>, std::less<>> websockets = {};
   // True: this request is not counted against its class (kill, pause, flatten).
   std::function<bool(const Request&)> is_unlimited = {};
+  // True: this command goes before others that wait, and has a worker that nothing else takes (kill).
+  std::function<bool(const Request&)> is_urgent = {};
+  bool is_shared = false;  // of several instances: answers where none is named too (health, login)
 };
 
 }  // namespace thintail::http

@@ -78,7 +78,10 @@ struct Router::State {
   std::string openapi;
   Schema problem;
 
-  static std::string start_of(std::size_t count, std::string_view first) { return fmt::format("{}/{}", count, first); }
+  static std::string start_of(std::size_t count, std::string_view first) {
+    std::string start(first);
+    return start.append(1, '\0').append(1, static_cast<char>(std::min<std::size_t>(count, 127)));
+  }
 
   const std::vector<std::size_t>& candidates(const std::vector<std::string>& segments) const {
     static const std::vector<std::size_t> kNone;
@@ -200,14 +203,12 @@ std::variant<Router::Match, Router::NoMatch> Router::find(Method method, const s
   return none;
 }
 
-std::size_t Router::body_bytes_max(std::string_view path) const noexcept {
-  const auto target = parse_target(path);
-  if (!target) return 0;
+std::size_t Router::body_bytes_max(const std::vector<std::string>& segments) const noexcept {
   std::size_t most = kBodyOfNothing;
-  for (const std::size_t index : state_->candidates(target->segments)) {
+  for (const std::size_t index : state_->candidates(segments)) {
     const Place& place = state_->places[index];
     const Route& route = state_->routes[place.route];
-    if (takes(place, target->segments) && !route.body_schema.is_null()) most = std::max(most, route.body_bytes_max);
+    if (takes(place, segments) && !route.body_schema.is_null()) most = std::max(most, route.body_bytes_max);
   }
   return most;
 }

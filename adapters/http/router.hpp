@@ -26,6 +26,7 @@ struct ApiDescription {
   std::string title = "Thintail";
   std::string version;
   std::string description;
+  std::vector<std::string> servers = {"/"};  // what the paths are relative to
 };
 
 class Router {
@@ -46,8 +47,8 @@ class Router {
   std::variant<Match, NoMatch> find(Method method, const std::vector<std::string>& segments,
                                     const std::vector<std::string>& tags) const;
 
-  // The most bytes of body that whatever is at `path` takes.
-  std::size_t body_bytes_max(std::string_view path) const noexcept;
+  // The most bytes of body that whatever is there takes.
+  std::size_t body_bytes_max(const std::vector<std::string>& segments) const noexcept;
 
   // Path parameters and query against their schemas; what does not fit, in words.
   std::vector<FieldProblem> check_parameters(const Route& route, const Match& match,

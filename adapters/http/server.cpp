@@ -33,6 +33,7 @@
 #include "adapters/http/text.hpp"
 #include "adapters/http/workers.hpp"
 #include "core/log/log.hpp"
+#include "core/thread/affinity.hpp"
 
 namespace thintail::http {
 namespace {
@@ -45,6 +46,7 @@ using Local = asio::local::stream_protocol;
 
 constexpr auto kTick = std::chrono::milliseconds(250);
 constexpr auto kThreadPatience = std::chrono::seconds(5);  // a thread that ended early answers nobody
+constexpr std::size_t kUrgentWorkers = 1;
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 
 std::int64_t utc_ns() noexcept {
@@ -225,6 +227,7 @@ struct Server::State {
   bool has_emptied = false;
   bool is_drained = false;
   std::unique_ptr<Workers> workers;
+  std::unique_ptr<Workers> command_workers;
   std::thread thread;
 
   // --- making ---
@@ -233,9 +236,12 @@ struct Server::State {
     if (!options.clock) options.clock = utc_ns;
     raise_descriptor_limit();
     workers = std::make_unique<Workers>(options.workers, options.workers_waiting_max);
+    command_workers = std::make_unique<Workers>(options.command_workers, options.commands_waiting_max, kUrgentWorkers);
     Front::Threads threads{
         .run_on_worker = [this](std::function<void()> work) { return workers->submit(std::move(work)); },
-        .run_on_io = [this](std::function<void()> work) { asio::post(io, std::move(work)); }};
+        .run_on_io = [this](std::function<void()> work) { asio::post(io, std::move(work)); },
+        .run_command = [this](std::function<void()> work,
+                              bool is_urgent) { return command_workers->submit(std::move(work), is_urgent); }};
     TT_TRY(front, Front::make(options.front, std::move(routes), std::move(components), std::move(assets),
                               std::move(threads), options.clock));
     context.front = front.get();
@@ -328,6 +334,16 @@ struct Server::State {
     }
   }
 
+  // What was posted and not run holds responders, which answer when they are dropped: while the front is there.
+  void run_what_is_left() {
+    try {
+      io.restart();
+      io.poll();
+    } catch (const std::exception& error) {
+      log::error("a handler of the server ended by itself: {}", redacted(error.what()));
+    }
+  }
+
   // --- connections ---
 
   void accept(Door& door) {
@@ -346,7 +362,8 @@ struct Server::State {
                 .local = address_of(local.address()),
                 .is_tls = tls != nullptr,
                 .is_bearer_only = door.listener->is_bearer_only,
-                .tags = &door.listener->tags};
+                .tags = &door.listener->tags,
+                .remote = address_of(remote.address()).text()};
       admit(Socket(std::move(socket)), std::move(peer));
       accept(door);
     });
@@ -475,7 +492,10 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options, std::vector
                  .expected = "sockets and threads",
                  .found = error.what()});
   }
-  state->thread = std::thread([raw = state.get()] { raw->run(); });
+  state->thread = std::thread([raw = state.get()] {
+    set_thread_name("http");
+    raw->run();
+  });
   return std::unique_ptr<Server>(new Server(std::move(state)));
 }
 
@@ -483,9 +503,13 @@ Server::Server(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 Server::~Server() {
   state_->drain(0);
-  state_->workers.reset();  // their replies still find the io thread
+  // Whoever may still answer ends first: replies, also of what is dropped, then find the io context and the front.
+  state_->workers->stop();
+  state_->command_workers->stop();
+  state_->front->stop();
   state_->io.stop();
   state_->thread.join();
+  state_->run_what_is_left();
   if (!state_->options.unix_path.empty()) ::unlink(state_->options.unix_path.c_str());
 }
 

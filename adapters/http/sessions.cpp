@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "adapters/http/text.hpp"
@@ -25,10 +26,13 @@ std::string pair_of(std::string_view address, std::string_view user) { return fm
 Sessions::Opened Sessions::open(Principal principal, std::int64_t now_ns) {
   if (sessions_.size() >= kSessionsMax) {
     const auto oldest = std::ranges::min_element(sessions_, {}, [](const auto& row) { return row.second.expires_ns; });
-    sessions_.erase(oldest);
+    erase(oldest);
   }
   principal.how = Proof::session;
   principal.expires_ns = now_ns + kLifetimeNs;
+  principal.session_id = next_id_++;
+  open_.insert(principal.session_id);
+  ++changes_;
   Opened opened{.cookie = base64url(random_bytes(kSecretBytes)),
                 .session = {.principal = std::move(principal), .expires_ns = now_ns + kLifetimeNs}};
   sessions_.emplace(hashed(opened.cookie), opened.session);
@@ -41,15 +45,20 @@ const Session* Sessions::find(std::string_view cookie, std::int64_t now_ns) {
   return &found->second;
 }
 
-void Sessions::close(std::string_view cookie) { sessions_.erase(hashed(cookie)); }
-
-void Sessions::sweep(std::int64_t now_ns, const std::function<bool(const Principal&)>& is_over) {
-  std::erase_if(sessions_,
-                [&](const auto& row) { return now_ns >= row.second.expires_ns || is_over(row.second.principal); });
+Sessions::Table::iterator Sessions::erase(Table::iterator row) {
+  open_.erase(row->second.principal.session_id);
+  ++changes_;
+  return sessions_.erase(row);
 }
 
-bool Sessions::is_open(std::string_view principal_id) const noexcept {
-  return std::ranges::any_of(sessions_, [&](const auto& row) { return row.second.principal.id == principal_id; });
+void Sessions::close(std::string_view cookie) {
+  if (const auto found = sessions_.find(hashed(cookie)); found != sessions_.end()) erase(found);
+}
+
+void Sessions::sweep(std::int64_t now_ns, const std::function<bool(const Principal&)>& is_over) {
+  for (auto row = sessions_.begin(); row != sessions_.end();) {
+    row = now_ns >= row->second.expires_ns || is_over(row->second.principal) ? erase(row) : std::next(row);
+  }
 }
 
 std::string LoginCodes::issue(Role role, std::int64_t now_ns, std::int64_t lifetime_ns) {

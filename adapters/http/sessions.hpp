@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "adapters/http/route.hpp"
 
@@ -39,11 +40,18 @@ class Sessions {
   // Ends those that `is_over` says; for users removed from the file.
   void sweep(std::int64_t now_ns, const std::function<bool(const Principal&)>& is_over);
   std::size_t count() const noexcept { return sessions_.size(); }
-  // Sockets of a session end with it: whether one of this id is still open. Ids are never used twice.
-  bool is_open(std::string_view principal_id) const noexcept;
+  // Sockets of a session end with it: whether the one of this Principal::session_id is still open.
+  bool is_open(std::uint64_t session_id) const { return open_.contains(session_id); }
+  std::uint64_t changes() const noexcept { return changes_; }  // sessions opened and ended so far
 
  private:
-  std::unordered_map<std::string, Session> sessions_;  // by SHA-256 of the cookie's value
+  using Table = std::unordered_map<std::string, Session>;
+  Table::iterator erase(Table::iterator row);
+
+  Table sessions_;  // by SHA-256 of the cookie's value
+  std::unordered_set<std::uint64_t> open_;  // their ids
+  std::uint64_t next_id_ = 1;
+  std::uint64_t changes_ = 0;
 };
 
 // Codes of `demo --serve` and the like: 256 random bits, good once and for 5 minutes.

@@ -5,13 +5,19 @@
 #include <utility>
 
 namespace thintail::http {
+namespace {
 
-Sent StreamQueue::send(std::string head, std::shared_ptr<const std::string> message) {
-  const std::size_t size = head.size() + message->size();
+// What a waiting message takes beside its bytes: so that thousands of small ones do not pass the cap by far.
+constexpr std::size_t kItemBytes = 128;
+
+}  // namespace
+
+Sent StreamQueue::send(std::string head, std::shared_ptr<const std::string> message, std::size_t keep_free) {
+  const std::size_t size = head.size() + message->size() + kItemBytes;
   const std::scoped_lock lock(mutex_);
   if (is_closed_ || is_ended_) return Sent::closed;
   // One message may be larger than the cap where nothing else waits, or it could never be sent.
-  if (bytes_ > 0 && bytes_ + size > bytes_max_) {
+  if (bytes_ > 0 && bytes_ + size + keep_free > bytes_max_) {
     was_full_ = true;
     return Sent::full;
   }
@@ -25,11 +31,11 @@ void StreamQueue::end(std::string last, bool drops_waiting) {
   const std::scoped_lock lock(mutex_);
   if (is_closed_ || is_ended_) return;
   if (drops_waiting) {
-    for (const Item& item : items_) bytes_ -= item.head.size() + (item.message ? item.message->size() : 0);
+    for (const Item& item : items_) bytes_ -= item.size_bytes() + kItemBytes;
     items_.clear();
   }
   is_ended_ = true;
-  bytes_ += last.size();
+  bytes_ += last.size() + kItemBytes;
   items_.push_back({std::move(last), nullptr});
   wake();
 }
@@ -47,15 +53,17 @@ bool StreamQueue::take(std::string& out, std::size_t bytes) {
   const std::scoped_lock lock(mutex_);
   is_awake_ = !items_.empty();
   if (items_.empty()) return false;
-  const std::size_t before = out.size();
-  do {
+  std::size_t count = 1;
+  std::size_t size = items_.front().size_bytes();
+  while (count < items_.size() && size + items_[count].size_bytes() <= bytes) size += items_[count++].size_bytes();
+  out.reserve(out.size() + size);
+  for (; count > 0; --count) {
     const Item& item = items_.front();
     out += item.head;
     if (item.message) out += *item.message;
     items_.pop_front();
-  } while (!items_.empty() && out.size() - before + items_.front().head.size() +
-                                      (items_.front().message ? items_.front().message->size() : 0) <=
-                                  bytes);
+    bytes_ -= kItemBytes;
+  }
   return true;
 }
 

@@ -23,8 +23,8 @@ class StreamQueue {
   // `wake` is called under the lock, from any thread, and must only post.
   StreamQueue(std::size_t bytes_max, std::function<void()> wake) : bytes_max_(bytes_max), wake_(std::move(wake)) {}
 
-  // `head` goes before the message and counts too.
-  Sent send(std::string head, std::shared_ptr<const std::string> message);
+  // `head` goes before the message and counts too. Full where less than `keep_free` bytes would be left of the cap.
+  Sent send(std::string head, std::shared_ptr<const std::string> message, std::size_t keep_free = 0);
   // The last thing sent. `drops_waiting`: what still waits is given up for it.
   void end(std::string last, bool drops_waiting);
   std::size_t queued_bytes() const noexcept;
@@ -43,6 +43,8 @@ class StreamQueue {
   struct Item {
     std::string head;
     std::shared_ptr<const std::string> message;  // may be null
+
+    std::size_t size_bytes() const noexcept { return head.size() + (message ? message->size() : 0); }
   };
 
   void wake();
@@ -51,7 +53,7 @@ class StreamQueue {
   std::function<void()> wake_;
   mutable std::mutex mutex_;
   std::deque<Item> items_;
-  std::size_t bytes_ = 0;  // waiting, and taken but not yet written
+  std::size_t bytes_ = 0;  // waiting, with what each takes beside; and taken but not yet written
   bool is_awake_ = false;
   bool was_full_ = false;
   bool is_ended_ = false;

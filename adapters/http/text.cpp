@@ -100,6 +100,15 @@ std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_s
   return out;
 }
 
+namespace {
+
+// Stands for itself: most segments do.
+bool is_plain(std::string_view segment) noexcept {
+  return std::ranges::all_of(segment, [](char c) { return c >= 0x20 && c < 0x7F && c != '%'; });
+}
+
+}  // namespace
+
 std::optional<Target> parse_target(std::string_view target) {
   Target out;
   for (const std::string_view scheme : {"http://", "https://"}) {
@@ -115,13 +124,22 @@ std::optional<Target> parse_target(std::string_view target) {
   if (!target.starts_with('/') || target.find('#') != std::string_view::npos) return std::nullopt;
   const std::size_t mark = target.find('?');
   std::string_view path = target.substr(0, mark);
+  out.path.reserve(path.size());
+  out.segments.reserve(static_cast<std::size_t>(std::ranges::count(path, '/')));
   while (!path.empty()) {
     path.remove_prefix(1);  // its '/'
     const std::size_t end = std::min(path.find('/'), path.size());
-    auto segment = percent_decoded(path.substr(0, end));
-    if (!segment || *segment == "." || *segment == "..") return std::nullopt;
-    out.path += '/' + *segment;
-    out.segments.push_back(std::move(*segment));
+    const std::string_view raw = path.substr(0, end);
+    std::string& segment = out.segments.emplace_back();
+    if (is_plain(raw)) {
+      segment = raw;
+    } else if (auto decoded = percent_decoded(raw)) {
+      segment = std::move(*decoded);
+    } else {
+      return std::nullopt;
+    }
+    if (segment == "." || segment == "..") return std::nullopt;
+    out.path.append("/").append(segment);
     path.remove_prefix(end);
   }
   if (mark == std::string_view::npos) return out;

@@ -345,13 +345,22 @@ TEST(Sessions, end_after_12_hours_by_logout_and_when_there_are_too_many) {
   EXPECT_NE(sessions.find(ann.cookie, kNow + Sessions::kLifetimeNs - 1), nullptr);
   EXPECT_EQ(sessions.find(ann.cookie, kNow + Sessions::kLifetimeNs), nullptr);
   EXPECT_EQ(sessions.find(ann.cookie + "A", kNow), nullptr);
-  EXPECT_TRUE(sessions.is_open("user:ann"));
+  const auto elsewhere = sessions.open({.id = "user:ann", .role = Role::trader}, kNow);
+  EXPECT_NE(elsewhere.session.principal.session_id, ann.session.principal.session_id);
+  EXPECT_TRUE(sessions.is_open(ann.session.principal.session_id));
   sessions.close(ann.cookie);
-  EXPECT_FALSE(sessions.is_open("user:ann"));
+  EXPECT_FALSE(sessions.is_open(ann.session.principal.session_id));
+  EXPECT_TRUE(sessions.is_open(elsewhere.session.principal.session_id)) << "the same user's other session goes on";
+  sessions.sweep(kNow, [](const Principal& principal) { return principal.id == "user:ann"; });
+  EXPECT_FALSE(sessions.is_open(elsewhere.session.principal.session_id));
+  std::vector<std::uint64_t> ids;
   for (std::size_t i = 0; i < Sessions::kSessionsMax + 10; ++i) {
-    sessions.open({.id = "user:bob", .role = Role::viewer}, kNow + static_cast<std::int64_t>(i));
+    const auto bob = sessions.open({.id = "user:bob", .role = Role::viewer}, kNow + static_cast<std::int64_t>(i));
+    ids.push_back(bob.session.principal.session_id);
   }
   EXPECT_EQ(sessions.count(), Sessions::kSessionsMax);
+  EXPECT_FALSE(sessions.is_open(ids.front())) << "the oldest went";
+  EXPECT_TRUE(sessions.is_open(ids.back()));
 }
 
 TEST(LoginCodes, work_once_and_for_five_minutes) {
@@ -411,6 +420,70 @@ TEST(Workers, a_full_queue_says_no_and_everything_taken_is_done) {
     last.get_future().wait();
   }
   EXPECT_EQ(done, 4);
+}
+
+TEST(Workers, urgent_work_waits_neither_for_work_at_hand_nor_for_what_came_before) {
+  std::promise<void> gate;
+  const auto open = gate.get_future().share();
+  std::promise<void> begun[2];
+  std::promise<void> urgent;
+  std::atomic<int> ordinary{0};
+  Workers workers(2, 100, 1);  // ends before what its work looks at
+  for (std::promise<void>& one : begun) {
+    ASSERT_TRUE(workers.submit([&] {
+      one.set_value();
+      open.wait();
+    }));
+  }
+  for (std::promise<void>& one : begun) one.get_future().wait();
+  for (int i = 0; i < 50; ++i) ASSERT_TRUE(workers.submit([&] { ++ordinary; }));
+  ASSERT_TRUE(workers.submit([&] { urgent.set_value(); }, true));
+  ASSERT_EQ(urgent.get_future().wait_for(std::chrono::seconds(30)), std::future_status::ready)
+      << "both threads are taken and fifty wait, and yet it is done";
+  EXPECT_EQ(ordinary, 0);
+  gate.set_value();
+}
+
+TEST(Workers, urgent_work_goes_first_where_one_thread_does_all) {
+  Workers workers(1, 100);
+  std::promise<void> gate;
+  std::promise<void> begun;
+  ASSERT_TRUE(workers.submit([&] {
+    begun.set_value();
+    gate.get_future().wait();
+  }));
+  begun.get_future().wait();
+  std::vector<int> order;
+  std::promise<void> last;
+  ASSERT_TRUE(workers.submit([&] { order.push_back(1); }));
+  ASSERT_TRUE(workers.submit([&] {
+    order.push_back(2);
+    last.set_value();
+  }));
+  ASSERT_TRUE(workers.submit([&] { order.push_back(0); }, true));
+  gate.set_value();
+  last.get_future().wait();
+  EXPECT_EQ(order, (std::vector<int>{0, 1, 2}));
+}
+
+TEST(Workers, stopped_they_finish_what_is_at_hand_drop_what_waits_and_take_nothing) {
+  Workers workers(1, 4);
+  std::promise<void> gate;
+  std::promise<void> begun;
+  std::atomic<int> done{0};
+  ASSERT_TRUE(workers.submit([&] {
+    begun.set_value();
+    gate.get_future().wait();
+    ++done;
+  }));
+  begun.get_future().wait();
+  ASSERT_TRUE(workers.submit([&] { done += 100; }));
+  std::thread opener([&] { gate.set_value(); });
+  workers.stop();
+  opener.join();
+  EXPECT_GE(done, 1);
+  EXPECT_FALSE(workers.submit([] {}));
+  EXPECT_FALSE(workers.submit([] {}, true));
 }
 
 // --- rate limits -----------------------------------------------------------------------------------------------------

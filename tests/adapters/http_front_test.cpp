@@ -5,6 +5,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <array>
+#include <atomic>
+#include <chrono>
 #include <cstring>
 #include <functional>
 #include <future>
@@ -12,6 +15,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "adapters/http/front.hpp"
@@ -55,13 +59,27 @@ class FrontTest : public testing::Test {
     options.rates.failed_proofs = {3, 60};
     options.rates.public_read = {2, 60};
     options.idempotency.path = folder_.path() + "/idempotency";
+    options.instances = instances_;
     Front::Threads threads{.run_on_worker =
                                [this](const std::function<void()>& work) {
                                  if (!is_worker_free_) return false;
                                  work();
                                  return true;
                                },
-                           .run_on_io = [](const std::function<void()>& work) { work(); }};
+                           .run_on_io = [](const std::function<void()>& work) { work(); },
+                           .run_command =
+                               [this](const std::function<void()>& work, bool is_urgent) {
+                                 was_urgent_ = is_urgent;
+                                 if (!is_command_worker_free_) return false;
+                                 work();
+                                 return true;
+                               }};
+    if (has_slow_workers_) {
+      threads.run_on_worker = [this](std::function<void()> work) {
+        held_.push_back(std::move(work));
+        return true;
+      };
+    }
     auto made = Front::make(std::move(options), routes(), json::object(), Assets(files_), std::move(threads),
                             [this] { return now_ns_; });
     ASSERT_TRUE(made) << made.error().message();
@@ -71,8 +89,11 @@ class FrontTest : public testing::Test {
   std::vector<Route> routes() {
     std::vector<Route> rows;
     Route quote = route(Method::get, "/api/v1/quotes/{symbol}", "getQuote", [](const Request& request) {
-      return Response::json(
-          {{"symbol", request.parameter("symbol")}, {"by", request.principal.id}, {"from", request.remote}});
+      return Response::json({{"symbol", request.parameter("symbol")},
+                             {"by", request.principal.id},
+                             {"from", request.remote},
+                             {"instance", request.instance},
+                             {"base", request.base}});
     });
     quote.parameters = {{.name = "symbol",
                          .in = Parameter::In::path,
@@ -87,6 +108,7 @@ class FrontTest : public testing::Test {
     rows.push_back(route(Method::get, "/healthz", "healthz", [](const Request&) { return Response::text("ok"); }));
     rows.back().role = Role::none;
     rows.back().rate_class = RateClass::none;
+    rows.back().is_shared = true;
     Route command = route(Method::post, "/api/v1/commands", "postCommand", [this](const Request& request) {
       ++commands_;
       last_ = request.idempotency;
@@ -101,12 +123,18 @@ class FrontTest : public testing::Test {
                            {"required", {"command"}},
                            {"properties", {{"command", {{"type", "string"}, {"maxLength", 16}}}}}};
     command.is_unlimited = [](const Request& request) { return request.body["command"] == "kill"; };
+    command.is_urgent = command.is_unlimited;
+    command.resumes_interrupted = resumes_interrupted_;
     command.aliases = {{.pattern = "/api/trading/command"}};
     rows.push_back(command);
     Route admin = route(Method::post, "/api/v1/admin", "postAdmin",
                         [](const Request&) -> Response { throw std::runtime_error("a bug"); });
     admin.role = Role::admin;
     rows.push_back(admin);
+    Route history =
+        route(Method::get, "/api/v1/history", "getHistory", [](const Request&) { return Response::text("bars"); });
+    history.may_block = true;
+    rows.push_back(history);
     Route dropped = route(Method::get, "/api/v1/dropped", "getDropped", {});
     dropped.handler = {};
     dropped.deferred = [](const Request&, const Responder&) {};
@@ -185,6 +213,12 @@ class FrontTest : public testing::Test {
   std::int64_t now_ns_ = kStart;
   bool has_public_read_ = false;
   bool is_worker_free_ = true;
+  bool is_command_worker_free_ = true;
+  bool has_slow_workers_ = false;  // what is to run on a worker lies in held_
+  bool resumes_interrupted_ = false;
+  bool was_urgent_ = false;
+  std::vector<std::function<void()>> held_;
+  std::vector<std::string> instances_;
   int commands_ = 0;
   std::optional<Idempotency> last_;
   std::function<Response(const Request&)> on_command_;
@@ -628,6 +662,29 @@ TEST_F(FrontTest, a_handler_that_has_not_acted_may_be_asked_again_and_one_that_d
   EXPECT_EQ(code(call(command(trader, "b")).response), "TT-0833");
 }
 
+TEST_F(FrontTest, a_repeat_that_is_refused_leaves_the_first_attempt_in_doubt) {
+  resumes_interrupted_ = true;
+  open();
+  const std::string trader = key(Role::trader);
+  on_command_ = [](const Request&) -> Response { throw std::runtime_error("died"); };
+  EXPECT_EQ(status(command(trader, "a")), 500);
+  on_command_ = [](const Request&) { return problem(ErrorCode::core_away, "no core"); };
+  EXPECT_EQ(status(command(trader, "a")), 503);
+  ASSERT_TRUE(last_);
+  EXPECT_TRUE(last_->was_interrupted);
+  EXPECT_EQ(last_->began_ns, kStart);
+  open();
+  now_ns_ += kSecond;
+  EXPECT_EQ(status(command(trader, "a")), 503);
+  EXPECT_TRUE(last_->was_interrupted) << "a refusal is no answer to what was begun before";
+  EXPECT_EQ(last_->began_ns, kStart);
+  on_command_ = {};
+  open();
+  EXPECT_EQ(status(command(trader, "a")), 200);
+  EXPECT_TRUE(last_->was_interrupted);
+  EXPECT_EQ(value(call(command(trader, "a")).response, "Idempotency-Replayed"), "true");
+}
+
 TEST_F(FrontTest, the_same_command_while_it_is_worked_on_is_told_so) {
   const std::string trader = key(Role::trader);
   int inner = 0;
@@ -642,12 +699,183 @@ TEST_F(FrontTest, the_same_command_while_it_is_worked_on_is_told_so) {
 
 TEST_F(FrontTest, taken_workers_are_told_and_nothing_is_begun) {
   const std::string trader = key(Role::trader);
-  is_worker_free_ = false;
+  is_command_worker_free_ = false;
   const Outcome busy = call(command(trader, "a"));
   EXPECT_EQ(busy.response.status, 503);
   EXPECT_EQ(value(busy.response, "Retry-After"), "1");
-  is_worker_free_ = true;
+  is_command_worker_free_ = true;
   EXPECT_EQ(status(command(trader, "a")), 200);
+}
+
+// --- shares of the workers -------------------------------------------------------------------------------------------
+
+TEST_F(FrontTest, commands_wait_for_no_reads_and_a_kill_for_no_command) {
+  const std::string trader = key(Role::trader);
+  is_worker_free_ = false;
+  EXPECT_EQ(status(command(trader, "a")), 200) << "every worker for reads is taken";
+  EXPECT_FALSE(was_urgent_);
+  EXPECT_EQ(status(command(trader, "b", R"({"command":"kill"})")), 200);
+  EXPECT_TRUE(was_urgent_);
+  EXPECT_EQ(status({.target = "/api/v1/history", .headers = bearer(trader)}), 503);
+}
+
+TEST_F(FrontTest, one_caller_has_two_reads_at_work_eight_waiting_and_the_rest_is_told) {
+  has_slow_workers_ = true;
+  open();
+  const std::string ann = key(Role::viewer);
+  const std::string bob = key(Role::trader);
+  std::vector<int> statuses;
+  const auto ask = [&](const std::string& token) {
+    RawRequest raw;
+    raw.method = Method::get;
+    raw.target = "/api/v1/history";
+    raw.headers = bearer(token);
+    raw.headers.push_back({"Host", "localhost"});
+    Peer peer;
+    peer.address = parse_address("127.0.0.1");
+    front_->handle(std::move(raw), peer, [&](const Outcome& outcome) {
+      statuses.push_back(outcome.response.status);
+      EXPECT_EQ(value(outcome.response, "Retry-After"), outcome.response.status == 503 ? "1" : "");
+    });
+  };
+  for (int i = 0; i < 12; ++i) ask(ann);
+  EXPECT_EQ(held_.size(), 2u) << "two of hers are with the workers";
+  EXPECT_EQ(statuses, (std::vector<int>{503, 503})) << "eight wait";
+  ask(bob);
+  EXPECT_EQ(held_.size(), 3u) << "his does not wait for hers";
+  statuses.clear();
+  for (std::size_t done = 0; done < held_.size(); ++done) {
+    const auto work = std::move(held_[done]);  // the list grows by what it lets in
+    work();
+  }
+  EXPECT_EQ(statuses, std::vector<int>(11, 200));
+  held_.clear();
+  ask(ann);
+  EXPECT_EQ(held_.size(), 1u) << "and then begins anew";
+}
+
+TEST_F(FrontTest, a_login_under_way_when_the_front_ends_still_finds_all_it_needs) {
+  ASSERT_TRUE(change_key_file(keys_path_, [](KeyFile& file) -> Result<void> {
+    TT_TRY(const std::string hash, hash_password("correct horse battery"));
+    return set_user(file, "ann", Role::trader, {}, hash, kStart);
+  }));
+  // Tells whether it was called after it was destroyed. Too large to lie within a std::function.
+  struct Witness {
+    bool is_gone = false;
+    int late = 0;
+    int calls = 0;
+  } witness;
+  struct Thread {
+    std::array<char, 64> space{};
+    Witness* seen;
+    explicit Thread(Witness& one) : seen(&one) {}
+    Thread(const Thread&) = default;
+    Thread& operator=(const Thread&) = default;
+    ~Thread() {
+      if (space[0] == 1) seen->is_gone = true;
+    }
+    void operator()(const std::function<void()>& work) const {
+      ++seen->calls;
+      seen->late += seen->is_gone ? 1 : 0;
+      work();
+    }
+  };
+  FrontOptions options;
+  options.access.keys_path = keys_path_;
+  Thread thread(witness);
+  Front::Threads threads{.run_on_worker = [](const std::function<void()>&) { return false; }, .run_on_io = thread};
+  threads.run_on_io.target<Thread>()->space[0] = 1;
+  auto made =
+      Front::make(std::move(options), {}, json::object(), Assets(files_), std::move(threads), [] { return kStart; });
+  ASSERT_TRUE(made) << made.error().message();
+  ASSERT_FALSE(witness.is_gone) << "the front has the only one";
+  RawRequest raw;
+  raw.method = Method::post;
+  raw.target = "/api/v1/login";
+  raw.headers = {{"Host", "localhost:8000"}, {"Content-Type", "application/json"}};
+  raw.body = json{{"user", "ann"}, {"password", "correct horse battery"}}.dump();
+  Peer peer;
+  peer.address = parse_address("192.0.2.1");
+  std::atomic<int> replies{0};
+  (*made)->handle(std::move(raw), peer, [&](const Outcome&) { ++replies; });
+  std::this_thread::sleep_for(std::chrono::milliseconds(10));  // so that it has begun, which nothing tells
+  made->reset();
+  EXPECT_EQ(replies, 1) << "checked, or dropped and told";
+  EXPECT_GE(witness.calls, 1);
+  EXPECT_EQ(witness.late, 0);
+  EXPECT_TRUE(witness.is_gone);
+}
+
+// --- instances -------------------------------------------------------------------------------------------------------
+
+TEST_F(FrontTest, the_only_instance_answers_with_and_without_its_name) {
+  instances_ = {"desk"};
+  open();
+  const auto headers = bearer(key(Role::viewer));
+  const json plain = json::parse(call({.target = "/api/v1/quotes/X", .headers = headers}).response.body);
+  EXPECT_EQ(plain["instance"], "desk");
+  EXPECT_EQ(plain["base"], "");
+  const json named = json::parse(call({.target = "/i/desk/api/v1/quotes/X", .headers = headers}).response.body);
+  EXPECT_EQ(named["instance"], "desk");
+  EXPECT_EQ(named["base"], "/i/desk");
+  EXPECT_EQ(status({.target = "/i/other/api/v1/quotes/X", .headers = headers}), 404);
+  EXPECT_EQ(status({.target = "/i/desk/i/desk/api/v1/quotes/X", .headers = headers}), 404);
+  const json document = json::parse(call({.target = "/api/v1/openapi.json", .headers = headers}).response.body);
+  EXPECT_EQ(document["servers"], json::parse(R"([{"url":"/"},{"url":"/i/desk"}])"));
+}
+
+TEST_F(FrontTest, of_several_instances_one_must_be_named_and_callers_we_know_are_told_which) {
+  instances_ = {"east", "west"};
+  open();
+  const auto headers = bearer(key(Role::viewer));
+  EXPECT_EQ(json::parse(call({.target = "/i/west/mt5/prices/X", .headers = headers}).response.body)["instance"],
+            "west");
+  const Response unnamed = call({.target = "/api/v1/quotes/X", .headers = headers}).response;
+  EXPECT_EQ(unnamed.status, 409);
+  const json body = json::parse(unnamed.body);
+  EXPECT_EQ(body["code"], "TT-0843");
+  ASSERT_EQ(body["errors"].size(), 2u);
+  EXPECT_EQ(body["errors"][0]["detail"], "east");
+  EXPECT_EQ(body["errors"][1]["detail"], "west");
+  EXPECT_EQ(status({.target = "/api/v1/quotes/X"}), 401) << "strangers learn no names";
+  EXPECT_EQ(status({.target = "/healthz"}), 200) << "what is the same for all needs no name";
+  EXPECT_EQ(status({.target = "/i/east/healthz"}), 200);
+  EXPECT_EQ(status({.target = "/api/v1/session", .headers = headers}), 200);
+  EXPECT_EQ(status({.target = "/api/v1/nothing", .headers = headers}), 404);
+  const json document = json::parse(call({.target = "/api/v1/openapi.json", .headers = headers}).response.body);
+  EXPECT_EQ(document["servers"], json::parse(R"([{"url":"/i/east"},{"url":"/i/west"}])"));
+}
+
+TEST_F(FrontTest, a_key_stands_for_one_request_to_one_instance) {
+  instances_ = {"east", "west"};
+  open();
+  const std::string trader = key(Role::trader);
+  const auto to = [&](const std::string& base) {
+    Call given = command(trader, "same");
+    given.target = base + "/api/v1/commands";
+    return call(given).response;
+  };
+  EXPECT_EQ(to("").status, 409);
+  EXPECT_EQ(commands_, 0) << "nothing is done where none is named";
+  open();  // the class is not what is asked about
+  EXPECT_EQ(to("/i/east").status, 200);
+  const std::uint64_t east = last_->id;
+  EXPECT_EQ(to("/i/west").status, 200);
+  EXPECT_EQ(commands_, 2);
+  EXPECT_NE(last_->id, east);
+  open();
+  EXPECT_EQ(value(to("/i/east"), "Idempotency-Replayed"), "true");
+  EXPECT_EQ(commands_, 2);
+}
+
+TEST_F(FrontTest, the_page_is_under_each_instance_too) {
+  instances_ = {"east", "west"};
+  open();
+  EXPECT_EQ(call({.target = "/i/east/"}).response.status, 200);
+  const Response there = call({.target = "/i/west"}).response;
+  EXPECT_EQ(there.status, 308);
+  EXPECT_EQ(value(there, "Location"), "west/");
+  EXPECT_EQ(call({.target = "/i/north/"}).response.status, 404);
 }
 
 TEST_F(FrontTest, a_deferred_route_answers_once_whatever_its_handler_does) {

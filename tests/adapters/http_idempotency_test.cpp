@@ -190,6 +190,45 @@ TEST_F(Store, the_file_has_mode_0600_and_is_written_anew_when_it_has_grown) {
   EXPECT_EQ(begin(store, "k199").verdict, Verdict::replay);
 }
 
+TEST_F(Store, the_file_stays_bounded_by_what_is_begun_and_undone_too) {
+  auto opened = IdempotencyStore::open({.path = path_, .file_bytes_max = 4'096}, kNow);
+  ASSERT_TRUE(opened);
+  begin(*opened, "in doubt");
+  const auto size = [&] { return std::filesystem::file_size(path_); };
+  for (int i = 0; i < 500; ++i) {  // a core that is away, asked again and again
+    const std::string key = fmt::format("k{}", i % 2);
+    ASSERT_EQ(begin(*opened, key).verdict, Verdict::proceed);
+    ASSERT_TRUE(opened->undo("key:a", "/commands", key));
+    ASSERT_LT(size(), 5'000u) << i;
+  }
+  EXPECT_EQ(opened->entries(), 1u);
+  for (int day = 1; day < 200; ++day) {  // begun and abandoned, a few a day
+    for (int i = 0; i < 3; ++i) {
+      const std::string key = fmt::format("d{}.{}", day, i);
+      ASSERT_EQ(begin(*opened, key, "{}", "key:a", false, kNow + day * IdempotencyStore::kLifetimeNs).verdict,
+                Verdict::proceed);
+      opened->abandon("key:a", "/commands", key);
+    }
+    ASSERT_LT(size(), 5'000u) << day;
+  }
+  const auto now_ns = kNow + 199 * IdempotencyStore::kLifetimeNs;
+  IdempotencyStore again = open(now_ns);
+  EXPECT_EQ(again.entries(), 3u);
+  EXPECT_EQ(begin(again, "d199.2", "{}", "key:a", false, now_ns).verdict, Verdict::interrupted)
+      << "what is in doubt is still known";
+}
+
+TEST_F(Store, a_request_in_doubt_says_when_it_was_begun_first) {
+  {
+    IdempotencyStore store = open();
+    EXPECT_EQ(begin(store, "k").began_ns, kNow);
+  }
+  IdempotencyStore store = open();
+  const auto again = begin(store, "k", "{}", "key:a", true, kNow + 7);
+  EXPECT_EQ(again.verdict, Verdict::interrupted);
+  EXPECT_EQ(again.began_ns, kNow);
+}
+
 TEST(IdempotencyKey, is_short_and_plain) {
   EXPECT_TRUE(is_idempotency_key("0d2f-A_b.c:9"));
   for (const std::string& key : {std::string(), std::string("a b"), std::string("a\n"), std::string(129, 'a')}) {

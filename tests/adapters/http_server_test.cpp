@@ -3,6 +3,7 @@
 // its end.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
@@ -95,7 +97,8 @@ class Ticker final : public EventStreamEndpoint {
 
 class ServerTest : public testing::Test {
  protected:
-  static std::vector<Route> table(const std::shared_ptr<Echo>& echo, const std::shared_ptr<Ticker>& ticker) {
+  static std::vector<Route> table(const std::shared_ptr<Echo>& echo, const std::shared_ptr<Ticker>& ticker,
+                                  const std::shared_future<void>& gate) {
     std::vector<Route> rows;
     const auto add = [&](Method method, std::string pattern,
                          std::function<Response(const Request&)> handler) -> Route& {
@@ -124,6 +127,18 @@ class ServerTest : public testing::Test {
       return Response::text("done");
     });
     very_slow.may_block = true;
+    Route& held = add(Method::get, "/held", [gate](const Request&) {
+      gate.wait();
+      return Response::text("done");
+    });
+    held.may_block = true;
+    Route& command = add(Method::post, "/command", [gate](const Request& request) {
+      if (request.body["command"] != "kill") gate.wait();
+      return Response::json({{"command", request.body["command"].get<std::string>()}});
+    });
+    command.needs_idempotency_key = true;
+    command.body_schema = {{"type", "object"}};
+    command.is_urgent = [](const Request& request) { return request.body["command"] == "kill"; };
     add(Method::get, "/large", [](const Request&) { return Response::text(std::string(4'000'000, 'x')); });
     add(Method::post, "/body", [](const Request& request) {
       return Response::json({{"size", request.body.dump().size()}, {"by", request.principal.id}});
@@ -131,6 +146,11 @@ class ServerTest : public testing::Test {
     Route& mine =
         add(Method::get, "/mine", [](const Request& request) { return Response::text(request.principal.id); });
     mine.role = Role::viewer;
+    Route& counting = add(Method::get, "/count", [n = std::make_shared<int>(0)](const Request& request) {
+      return Response::json({{"n", ++*n}, {"by", request.principal.id}});
+    });
+    counting.role = Role::viewer;
+    counting.rate_class = RateClass::read;
     Route& events = add(Method::get, "/events", [ticker](const Request&) {
       Response response = Response::text("", "text/event-stream");
       response.events = ticker;
@@ -153,7 +173,7 @@ class ServerTest : public testing::Test {
   }
 
   void start(ServerOptions given) {
-    auto made = Server::start(std::move(given), table(echo_, ticker_));
+    auto made = Server::start(std::move(given), table(echo_, ticker_, opened_));
     ASSERT_TRUE(made) << made.error().message();
     server_ = std::move(*made);
   }
@@ -171,6 +191,12 @@ class ServerTest : public testing::Test {
 
   test::TempFolder folder_;
   std::string keys_path_ = folder_.path() + "/keys.json";
+  void TearDown() override {
+    if (opened_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) gate_.set_value();
+  }
+
+  std::promise<void> gate_;  // of /held and /command
+  std::shared_future<void> opened_ = gate_.get_future().share();
   std::shared_ptr<Echo> echo_ = std::make_shared<Echo>();
   std::shared_ptr<Ticker> ticker_ = std::make_shared<Ticker>();
   std::unique_ptr<Server> server_;
@@ -203,6 +229,86 @@ TEST_F(ServerTest, pipelined_requests_are_answered_in_order_also_when_some_take_
     all += fmt::format("GET /{}/{} HTTP/1.1\r\nHost: localhost\r\n\r\n", i % 10 == 0 ? "slow" : "n", i);
   ASSERT_TRUE(one.send(all));
   for (int i = 0; i < 100; ++i) ASSERT_EQ(one.reply().body, fmt::format("{}", i));
+}
+
+TEST_F(ServerTest, the_same_bytes_again_are_a_request_of_their_own) {
+  ServerOptions given = options();
+  given.front.rates.read = {6, 3'600};
+  const NewKey viewer = key(Role::viewer);
+  start(std::move(given));
+  HttpClient one(server_->port());
+  const std::string bytes = "GET /count HTTP/1.1\r\nHost: localhost\r\n" + bearer(viewer) + "\r\n";
+  one.send(bytes + bytes);
+  const auto check = [&](int n) {
+    const HttpReply reply = one.reply();
+    EXPECT_EQ(reply.status, 200);
+    EXPECT_EQ(nlohmann::json::parse(reply.body)["n"], n) << "the handler is asked each time";
+    EXPECT_EQ(nlohmann::json::parse(reply.body)["by"], "key:" + viewer.record.id);
+    EXPECT_TRUE(reply.headers.at("ratelimit").starts_with(fmt::format("\"read\";r={};", 6 - n))) << "and it counts";
+  };
+  check(1);
+  check(2);
+  one.send(bytes.substr(0, 30));
+  one.send(bytes.substr(30) + "GET /n/7 HTTP/1.1\r\nHost: localhost\r\n\r\n" + bytes);
+  check(3);
+  EXPECT_EQ(one.reply().body, "7");
+  check(4);
+  EXPECT_EQ(one.request("GET", "/count").status, 401) << "what was proven for other bytes holds for them only";
+  for (int n = 5; n <= 6; ++n) {
+    one.send(bytes);
+    check(n);
+  }
+  one.send(bytes);
+  EXPECT_EQ(one.reply().status, 429);
+}
+
+TEST_F(ServerTest, the_same_bytes_again_are_refused_once_the_credential_has_ended) {
+  const NewKey viewer = key(Role::viewer);
+  const NewKey other = key(Role::viewer);
+  start();
+  HttpClient one(server_->port());
+  const auto ask = [&] { return one.request("GET", "/count", bearer(viewer)).status; };
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(ask(), 200);
+  ASSERT_TRUE(change_key_file(keys_path_, [&](KeyFile& file) { return revoke_key(file, other.record.id, 2); }));
+  std::this_thread::sleep_for(std::chrono::milliseconds(600));  // the file is looked at every 250 ms
+  EXPECT_EQ(ask(), 200) << "another's end is none of its";
+  ASSERT_TRUE(change_key_file(keys_path_, [&](KeyFile& file) { return revoke_key(file, viewer.record.id, 2); }));
+  EXPECT_TRUE(eventually([&] { return ask() == 401; }));
+}
+
+TEST_F(ServerTest, the_same_bytes_again_are_refused_after_the_logout) {
+  start();
+  HttpClient one(server_->port());
+  const std::string code = server_->issue_code(Role::viewer);
+  const HttpReply login = one.request("POST", "/api/v1/login", "", fmt::format(R"({{"code":"{}"}})", code));
+  ASSERT_EQ(login.status, 200);
+  const std::string cookie =
+      "Cookie: " + login.headers.at("set-cookie").substr(0, login.headers.at("set-cookie").find(';')) + "\r\n";
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(one.request("GET", "/count", cookie).status, 200);
+  HttpClient elsewhere(server_->port());
+  EXPECT_EQ(
+      elsewhere.request("POST", "/api/v1/logout", cookie + "Origin: http://localhost\r\nX-Thintail-CSRF: 1\r\n", "{}")
+          .status,
+      200);
+  EXPECT_EQ(one.request("GET", "/count", cookie).status, 401) << "at once";
+}
+
+TEST_F(ServerTest, a_client_that_has_said_all_still_gets_every_byte_of_its_replies) {
+  start();
+  for (const char* last : {"Connection: close\r\n", ""}) {
+    HttpClient one(server_->port());
+    one.send(
+        fmt::format("GET /slow/1 HTTP/1.1\r\nHost: localhost\r\n\r\nGET /n/2 HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                    "GET /large HTTP/1.1\r\nHost: localhost\r\n{}\r\n",
+                    last));
+    ::shutdown(one.fd(), SHUT_WR);
+    // It reads late, so that the last reply does not fit into the kernel's buffers at once.
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    EXPECT_EQ(one.reply().body, "1");
+    EXPECT_EQ(one.reply().body, "2");
+    EXPECT_EQ(one.reply().body.size(), 4'000'000u) << last;
+    EXPECT_TRUE(one.is_ended());
+  }
 }
 
 TEST_F(ServerTest, requests_cut_anywhere_are_the_same_requests) {
@@ -385,13 +491,13 @@ TEST_F(ServerTest, the_owner_comes_in_by_the_unix_socket_without_a_key) {
   EXPECT_EQ(status.st_mode & 0777, 0600u);
   ServerOptions second = options();
   second.unix_path = folder_.path() + "/gateway.sock";
-  EXPECT_FALSE(Server::start(std::move(second), table(echo_, ticker_))) << "somebody serves there";
+  EXPECT_FALSE(Server::start(std::move(second), table(echo_, ticker_, opened_))) << "somebody serves there";
   server_.reset();
   EXPECT_FALSE(std::filesystem::exists(folder_.path() + "/gateway.sock"));
   std::ofstream(folder_.path() + "/gateway.sock") << "a file";
   ServerOptions third = options();
   third.unix_path = folder_.path() + "/gateway.sock";
-  EXPECT_FALSE(Server::start(std::move(third), table(echo_, ticker_))) << "another's file is not removed";
+  EXPECT_FALSE(Server::start(std::move(third), table(echo_, ticker_, opened_))) << "another's file is not removed";
 }
 
 class TlsTest : public ServerTest {
@@ -447,7 +553,7 @@ TEST_F(TlsTest, other_addresses_than_loopback_are_bound_only_with_tls_and_a_cred
     ServerOptions given = options();
     given.listeners = {{.address = "0.0.0.0", .port = 0}};
     if (has_tls) given.tls = files_;
-    auto made = Server::start(std::move(given), table(echo_, ticker_));
+    auto made = Server::start(std::move(given), table(echo_, ticker_, opened_));
     return made ? ErrorCode{} : made.error().code;
   };
   EXPECT_EQ(refusal(false), ErrorCode::auth_exposed);
@@ -461,7 +567,7 @@ TEST_F(TlsTest, a_private_key_that_others_may_read_is_refused) {
   ServerOptions given = options();
   given.tls = files_;
   ASSERT_EQ(::chmod(files_.key_path.c_str(), 0644), 0);
-  const auto made = Server::start(std::move(given), table(echo_, ticker_));
+  const auto made = Server::start(std::move(given), table(echo_, ticker_, opened_));
   ASSERT_FALSE(made);
   EXPECT_EQ(made.error().code, ErrorCode::auth_secret);
 }
@@ -732,7 +838,109 @@ TEST_F(ServerTest, silent_websockets_are_pinged_and_then_ended) {
   EXPECT_TRUE(one.is_ended());
 }
 
+TEST_F(ServerTest, a_logout_ends_the_streams_of_its_session_and_no_others_of_the_user) {
+  ASSERT_TRUE(change_key_file(keys_path_, [](KeyFile& file) -> Result<void> {
+    TT_TRY(const std::string hash, hash_password("correct horse battery", PasswordCost::minimal));
+    return set_user(file, "ann", Role::viewer, {}, hash, 1);
+  }));
+  start();
+  const std::string origin = fmt::format("Origin: http://localhost:{}\r\nX-Thintail-CSRF: 1\r\n", server_->port());
+  struct Browser {
+    explicit Browser(std::uint16_t port) : api(port), socket(port), events(port) {}
+    HttpClient api, socket, events;
+    std::string cookie;
+  };
+  const std::string host = fmt::format("Host: localhost:{}\r\n", server_->port());
+  const auto ask = [&](HttpClient& client, std::string_view line, const std::string& headers, std::string_view body) {
+    client.send(fmt::format(
+        "{} HTTP/1.1\r\n{}{}{}\r\n{}", line, host, headers,
+        body.empty() ? "" : fmt::format("Content-Type: application/json\r\nContent-Length: {}\r\n", body.size()),
+        body));
+    return client.reply();
+  };
+  const std::string handshake =
+      "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "
+      "dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: thintail.v1.json\r\n";
+  const auto open_browser = [&] {
+    auto one = std::make_unique<Browser>(server_->port());
+    const HttpReply login =
+        ask(one->api, "POST /api/v1/login", "", R"({"user":"ann","password":"correct horse battery"})");
+    EXPECT_EQ(login.status, 200);
+    const std::string& set = login.headers.at("set-cookie");
+    one->cookie = fmt::format("Cookie: {}\r\n{}", set.substr(0, set.find(';')), origin);
+    EXPECT_EQ(ask(one->socket, "GET /ws", handshake + one->cookie, "").status, 101);
+    EXPECT_EQ(one->socket.read_frame().payload, "hello user:ann");
+    EXPECT_EQ(ask(one->events, "GET /events", one->cookie, "").status, 200);
+    return one;
+  };
+  const auto here = open_browser();
+  const auto there = open_browser();
+  ASSERT_NE(here->cookie, there->cookie);
+  EXPECT_EQ(ask(here->api, "POST /api/v1/logout", here->cookie, "{}").status, 200);
+  EXPECT_EQ(here->socket.read_frame().code(), 4401);
+  EXPECT_TRUE(here->events.is_ended());
+  EXPECT_EQ(ask(here->api, "GET /mine", here->cookie, "").status, 401);
+  EXPECT_EQ(ask(there->api, "GET /mine", there->cookie, "").status, 200);
+  there->socket.send(HttpClient::frame(1, "still here"));
+  EXPECT_EQ(there->socket.read_frame().payload, "still here");
+  ticker_->stream()->send(std::make_shared<const std::string>(event_text("9", "tick", "x")));
+  EXPECT_TRUE(there->events.wait_for("id: 9"));
+}
+
+// --- commands --------------------------------------------------------------------------------------------------------
+
+TEST_F(ServerTest, a_kill_waits_for_no_read_and_no_other_command) {
+  ServerOptions given = options();
+  given.workers = 2;
+  given.command_workers = 2;
+  start(std::move(given));
+  std::vector<std::unique_ptr<HttpClient>> waiting;
+  const auto send = [&](std::string_view text) {
+    waiting.push_back(std::make_unique<HttpClient>(server_->port()));
+    waiting.back()->send(text);
+  };
+  const auto command = [](std::string_view name, int key) {
+    const std::string body = fmt::format(R"({{"command":"{}"}})", name);
+    return fmt::format(
+        "POST /command HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: k{}\r\nContent-Type: application/json\r\n"
+        "Content-Length: {}\r\n\r\n{}",
+        key, body.size(), body);
+  };
+  for (int i = 0; i < 6; ++i) send("GET /held HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  for (int i = 0; i < 6; ++i) send(command("pause", i));  // a hung core takes a second for each
+  ASSERT_TRUE(eventually([&] { return server_->counts().connections.requests >= 12; }));
+  HttpClient killer(server_->port());
+  killer.send(command("kill", 100));
+  const HttpReply reply = killer.reply();
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_EQ(reply.body, R"({"command":"kill"})");
+  gate_.set_value();
+  for (const auto& one : waiting) EXPECT_EQ(one->reply().status, 200);
+}
+
 // --- the end ---------------------------------------------------------------------------------------------------------
+
+TEST_F(ServerTest, it_may_end_while_a_password_is_checked) {
+  ASSERT_TRUE(change_key_file(keys_path_, [](KeyFile& file) -> Result<void> {
+    TT_TRY(const std::string hash, hash_password("correct horse battery"));
+    return set_user(file, "ann", Role::viewer, {}, hash, 1);
+  }));
+  for (int round = 0; round < 3; ++round) {
+    start();
+    std::vector<std::unique_ptr<HttpClient>> clients;
+    for (int i = 0; i < 4; ++i) {  // one is checked, the others wait
+      clients.push_back(std::make_unique<HttpClient>(server_->port()));
+      const std::string body = R"({"user":"ann","password":"correct horse battery"})";
+      clients.back()->send(
+          fmt::format("POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                      "Content-Length: {}\r\n\r\n{}",
+                      body.size(), body));
+    }
+    ASSERT_TRUE(eventually([&] { return server_->counts().connections.requests >= 4; }));
+    server_.reset();
+    for (const auto& client : clients) EXPECT_TRUE(client->is_ended());
+  }
+}
 
 TEST_F(ServerTest, drain_finishes_what_is_under_way_and_takes_nothing_new) {
   const NewKey viewer = key(Role::viewer);
