@@ -17,8 +17,10 @@ const kSubProtocol = 'thintail.v1.json';
 const kCommands = ['pause', 'resume', 'flatten', 'kill', 'reset_kill'];
 
 export async function startGateway({ port = 0, password = 'demo', code = null, mode = 'paper', extra = 0, stepMs = 100, speed = mode === 'replay' ? 60 : 1, seed = 7, role = 'trader', nowS,
-                                     heartbeatMs = 5000, instance = 'default', hours = 26, split = false } = {}) {
+                                     heartbeatMs = 5000, instance = 'default', hours = 26, split = false, stamp = false, partRows = Infinity, partMs = 20, still = false, dist = kDist } = {}) {
   const market = new Market({ seed, extra, mode, instance, hours, ...(nowS === undefined ? {} : { nowS }) });
+  market.speed = speed;
+  market.paused = still;
   const sessions = new Set();
   const codes = new Set(code === null ? [] : [code]);
   const replies = new Map();  // Idempotency-Key -> [body, status, reply]
@@ -37,7 +39,7 @@ export async function startGateway({ port = 0, password = 'demo', code = null, m
     requests.push(`${request.method} ${path}`);
     if (path === '/healthz') return text(response, 200, 'ok');
     if (path === '/api/v1/login' && request.method === 'POST') return login(request, response);
-    if (!path.startsWith('/api/')) return asset(response, path);
+    if (!path.startsWith('/api/')) return asset(response, dist, path);
     if (!sessions.has(cookieOf(request))) return problem(response, 401, 'TT-0601', 'log in first');
     if (request.method === 'POST') return post(request, response, path);
     return get(response, path, url.searchParams);
@@ -61,13 +63,29 @@ export async function startGateway({ port = 0, password = 'demo', code = null, m
       sessions.delete(cookieOf(request));
       return json(response, 200, {});
     }
-    if (path !== '/api/v1/commands') return problem(response, 404, 'TT-0201', 'no such route');
+    const isCancel = /^\/api\/v1\/jobs\/[\w-]+\/cancel$/.test(path);
+    if (!isCancel && path !== '/api/v1/commands' && path !== '/api/v1/replay') return problem(response, 404, 'TT-0201', 'no such route');
+    if (isCancel) {
+      const job = market.jobs().find((item) => item.id === path.split('/')[4]);
+      if (role !== 'admin') return problem(response, 403, 'TT-0604', 'this needs the role admin');
+      if (job === undefined) return problem(response, 404, 'TT-0201', 'no job of that id is known');
+      market.cancelJob(job.id);
+      return json(response, 202, market.jobs().find((item) => item.id === job.id));
+    }
     if (role === 'viewer') return problem(response, 403, 'TT-0604', 'this needs the role trader');
     const key = request.headers['idempotency-key'];
     if (key === undefined) return problem(response, 400, 'TT-0605', 'Idempotency-Key is missing');
     const body = await bodyOf(request);
     const stored = replies.get(key);
     if (stored !== undefined) return JSON.stringify(body) === stored[0] ? json(response, 200, stored[1]) : problem(response, 422, 'TT-0606', 'the key was used for another body');
+    if (path === '/api/v1/replay') {
+      if (market.mode !== 'replay') return problem(response, 409, 'TT-0209', 'this core plays no replay that can be steered');
+      if (body.action === 'speed') market.speed = body.speed;
+      else market.paused = body.action === 'pause';
+      const answer = { core: market.core(), ...market.replay() };
+      replies.set(key, [JSON.stringify(body), answer]);
+      return json(response, 200, answer);
+    }
     if (!kCommands.includes(body.command)) return problem(response, 422, 'TT-0607', 'command: one of pause, resume, flatten, kill, reset_kill');
     if (body.command === 'reset_kill' && body.confirm !== `RE-ARM ${market.instance}`) return problem(response, 422, 'TT-0608', `confirm: expected "RE-ARM ${market.instance}"`);
     let reply;
@@ -123,7 +141,9 @@ export async function startGateway({ port = 0, password = 'demo', code = null, m
       case 'equity': return json(response, 200, { core, currency: 'USD', items: market.equity.slice(-limit).map(({ timeS, currency, ...point }) => point), next_cursor: null });
       case 'risk': return json(response, 200, { core, gate: market.gateRow(), items: market.risk() });
       case 'models': return json(response, 200, { core, items: market.models() });
-      case 'latency': return json(response, 200, { core, items: market.latency(true), series: market.latencySeries });
+      case 'latency': return json(response, 200, { core, items: market.latency(true), series: market.latencySeries, gaps: market.gaps() });
+      case 'jobs': return json(response, 200, { items: market.jobs(), next_cursor: null });
+      case 'replay': return market.mode === 'replay' ? json(response, 200, { core, ...market.replay() }) : problem(response, 409, 'TT-0209', 'this core plays no replay that can be steered');
       case 'system': return json(response, 200, { core, ...market.status() });
       case 'sessions': return json(response, 200, { core, items: [{ epoch: market.epoch, session_id: `${market.instance}-${market.epoch}`, account: `paper:${market.instance}`, mode: market.mode, state: 'running', started_ns: nsOf(market.startS),
                                                    ended_ns: null, events: String(market.sequence) }], next_cursor: null });
@@ -169,13 +189,26 @@ export async function startGateway({ port = 0, password = 'demo', code = null, m
       const topic = { topic: message.topic, timeframe: message.topic === 'bars' ? (message.timeframe ?? 'M1') : null, seq: 40,
                       only: message.instruments ? new Set(message.instruments.map((name) => findRow(name)?.instrument)) : null };
       client.topics.set(key, topic);
-      send(client, { type: 'snapshot', id: message.id, topic: topic.topic, timeframe: topic.timeframe, seq: topic.seq, items: filtered(topic, snapshot(market, topic)) });
+      whole(client, topic, message.id, filtered(topic, snapshot(market, topic)));
     } else if (message.type === 'unsubscribe') {
       client.topics.delete(message.topic === 'bars' ? `bars|${message.timeframe ?? 'M1'}` : message.topic);
       send(client, { type: 'unsubscribed', id: message.id, topic: message.topic });
     } else if (message.type === 'ping') {
       send(client, { type: 'pong', id: message.id });
     }
+  }
+
+  // A snapshot; one of many rows in parts, as the client takes them, with deltas between.
+  function whole(client, topic, id, items) {
+    const isWhole = items.length <= partRows;
+    send(client, { type: 'snapshot', id, topic: topic.topic, timeframe: topic.timeframe, seq: topic.seq, ...(isWhole ? {} : { complete: false }), items: isWhole ? items : items.slice(0, partRows) });
+    const more = (from) => {
+      if (from >= items.length || ![...client.topics.values()].includes(topic)) return;
+      topic.seq += 1;
+      send(client, { type: 'delta', topic: topic.topic, timeframe: topic.timeframe, seq: topic.seq, ...(from + partRows >= items.length ? { complete: true } : {}), items: items.slice(from, from + partRows) });
+      setTimeout(more, partMs, from + partRows);
+    };
+    if (!isWhole) setTimeout(more, partMs, partRows);
   }
 
   function filtered(topic, items) {
@@ -201,13 +234,15 @@ export async function startGateway({ port = 0, password = 'demo', code = null, m
       if (chosen.length === 0) continue;
       topic.seq += 1;
       if (faults.lose.has(name)) continue;
-      send(client, { type: 'delta', topic: name, timeframe, seq: topic.seq, items: chosen });
+      send(client, { type: 'delta', topic: name, timeframe, seq: topic.seq, items: chosen, ...(stamp ? { event_ms: eventMs } : {}) });
     }
   }
 
   let turns = 0;
+  let eventMs = 0;  // when what is being sent happened; for measuring
   function turn() {
-    market.step((stepMs / 1000) * speed);
+    eventMs = performance.timeOrigin + performance.now();
+    market.step((stepMs / 1000) * (market.mode === 'replay' ? market.speed : speed));
     turns += 1;
     const changed = market.takeChanges();
     publish('quotes', null, [...changed.quotes].map((row) => market.quote(row, false)));
@@ -245,7 +280,8 @@ export async function startGateway({ port = 0, password = 'demo', code = null, m
       heartbeat();
       for (const client of clients) {
         for (const topic of client.topics.values()) {
-          send(client, { type: 'snapshot', id: null, topic: topic.topic, timeframe: topic.timeframe, seq: topic.seq = 7, items: filtered(topic, kSnapshots[topic.topic](market, topic)) });
+          topic.seq = 7;
+          whole(client, topic, null, filtered(topic, kSnapshots[topic.topic](market, topic)));
         }
       }
     },
@@ -288,12 +324,12 @@ function nsOf(seconds) {
   return `${Math.floor(seconds)}${String(Math.floor((seconds % 1) * 1e9)).padStart(9, '0')}`;
 }
 
-async function asset(response, path) {
+async function asset(response, dist, path) {
   const name = normalize(path === '/' ? 'index.html' : path.slice(1));
   if (name.startsWith('..')) return problem(response, 404, 'TT-0201', 'no such file');
   let body;
   try {
-    body = await readFile(join(kDist, name));
+    body = await readFile(join(dist, name));
   } catch {
     return problem(response, 404, 'TT-0201', 'no such file');
   }

@@ -40,6 +40,9 @@ export class Market {
     this.sequence = 812_331;
     this.startS = nowS - hours * 3600;
     this.timeS = this.startS;
+    this.paused = false;  // a replay that somebody halted
+    this.speed = 1;
+    this.cancelled = false;
     this.unlimited = -1;  // the row whose throttle nobody has set
     this.gate = { killed: false, paused: false, flattening: false, journal_lagging: false, latch_file: false, intents: 0, rejects: 0,
                   last_reject: null, rejects_by_rule: {} };
@@ -65,6 +68,7 @@ export class Market {
     const mainRows = this.rows.slice(0, kMain.length);
     for (let s = 0; s < hours * 3600; s += 10) this.#advance(10, mainRows);
     this.#seedLog();
+    this.madeMs = Date.now();
     this.seedLatency(nowS);
     this.changed = newChanges();
   }
@@ -80,7 +84,7 @@ export class Market {
 
   /** Moves everything on by `seconds` of engine time. */
   step(seconds) {
-    if (this.state !== 'running') return;
+    if (this.state !== 'running' || this.paused) return;
     this.#advance(seconds, this.rows);
     this.workDone += 1;
   }
@@ -298,7 +302,7 @@ export class Market {
     return {
       instance: this.instance, state: this.state, stale: !alive, mode: this.mode, age_ms: this.state === 'running' ? 12 : this.diedAt === undefined ? 40 : Date.now() - this.diedAt,
       epoch: this.epoch, pid: 4711, sequence: String(this.sequence), durable: String(this.sequence - 31), time_ns: ns(this.timeS),
-      speed: this.mode === 'replay' ? 60 : null, replay_end_ns: this.mode === 'replay' ? ns(this.startS + 48 * 3600) : null,
+      speed: this.mode === 'replay' ? this.speed : null, replay_end_ns: this.mode === 'replay' ? ns(this.startS + 48 * 3600) : null,
       progress: this.mode === 'replay' ? Math.min(1, (this.timeS - this.startS) / (48 * 3600)) : null,
     };
   }
@@ -439,7 +443,7 @@ export class Market {
       gate: this.gateRow(),
       rates: { ticks_per_s: running ? 812.4 : 0, events_per_s: running ? 1204 : 0, intents_per_s: running ? 0.1 : 0 },
       threads: kThreads.map(([name, cpu, share]) => ({ name, state: running ? 'running' : 'absent', cpu, work: String(1_240_000 + this.workDone * 60), idle: '91823411', last_progress_ns: ns(Date.now() / 1000 - 0.04),
-        work_per_s: running ? 2400 + share * 2000 : 0, busy: running ? busy(share) : 0, cpu_share: running ? busy(share + 0.2) : 0 })),
+        work_per_s: running ? 2400 + share * 2000 : 0, busy: running ? busy(share) : 0})),
       streams: [['events', 1_048_576, 34, 'journal'], ['ticks', 65_536, 0, null], ['venue', 8192, 0, 'venue'], ['reports', 8192, 0, 'engine']].map(([name, capacity, lag, gate]) => ({
         name, capacity: String(capacity), published: String(this.sequence), per_s: running ? (name === 'events' ? 1204 : name === 'ticks' ? 812 : 4) : 0, refused: '0', depth: String(lag), share: lag / capacity,
         gates: gate === null ? [] : [{ name: gate, lag: String(lag) }] })),
@@ -447,7 +451,7 @@ export class Market {
         age_ms: running ? 80 : 9000, state: running ? 'fresh' : 'quiet' })),
       stores: [{ name: 'journal', enabled: true, durable: String(this.sequence - 31), lag: '31', path: 'journal-0000000003.ttj', bytes: String(51_000_000 + this.workDone * 6400) }],
       portfolio: this.portfolio().currencies, session_day: this.portfolio().session_day,
-      replay: this.mode === 'replay' ? { speed: '60x', loops: 2 } : null,
+      replay: this.mode === 'replay' ? { speed: `${this.speed}x`, loops: 2 } : null,
     };
   }
 
@@ -460,8 +464,40 @@ export class Market {
     return [{ slot: 0, state: 'active', role: 'champion', version: 1, sha256: '8f0c41d2a9be'.padEnd(64, '3'), since_ns: ns(this.startS), name: 'scalper.ttm', feature_set: 'scalper-64', label: 'mid_return_bp',
               horizon_ns: '60000000000', kind: 'trees', trees: 100, trained_on: '2025-01-02 to 2026-06-30', last_score: this.rows[0].score, last_ns: ns(this.timeS), last_state: 'valid',
               predictions: String(51_234 + this.workDone), hit_rate: 0.523 },
-            { slot: 1, state: 'loaded', role: 'challenger', version: 4, sha256: '1b77e0'.padEnd(64, 'a'), since_ns: ns(this.startS), name: null, feature_set: null, label: null, horizon_ns: null, kind: null,
+            { slot: 1, state: 'shadow', role: 'challenger', version: 4, reason: 'its pack is being loaded', sha256: '1b77e0'.padEnd(64, 'a'), since_ns: ns(this.startS), name: null, feature_set: null, label: null, horizon_ns: null, kind: null,
               trees: null, trained_on: null, last_score: null, last_ns: null, last_state: null, predictions: null, hit_rate: null }];
+  }
+
+  /** How late the machine wakes a thread: most of it microseconds, with the tail that a shared core has. */
+  gaps() {
+    const seconds = 5400 + (Date.now() - this.madeMs) / 1000;
+    const shape = [[1024, 0.4], [2048, 3.1], [4096, 9.8], [8192, 4.2], [16_384, 1.1], [32_768, 0.42], [65_536, 0.2], [131_072, 0.06], [262_144, 0.022], [524_288, 0.008], [1_048_576, 0.003], [2_097_152, 0.0009], [4_194_304, 0.0003]];
+    const buckets = shape.map(([limit, rate]) => [limit, Math.round(rate * seconds)]);
+    return { count: buckets.reduce((sum, [, times]) => sum + times, 0), p50_ns: 4096, p99_ns: 65_536, p999_ns: 262_144, max_ns: 3_100_000, buckets };
+  }
+
+  replay() {
+    const from = this.startS;
+    const to = from + 48 * 3600;
+    return { state: this.state === 'finished' ? 'finished' : this.paused ? 'paused' : 'running', speed: this.speed, speed_min: 0.1, speed_max: 100_000, loops: 2,
+             position: { time_ns: ns(this.timeS), from_ns: ns(from), to_ns: ns(to), share: Math.min(1, (this.timeS - from) / (to - from)) } };
+  }
+
+  jobs() {
+    const job = (id, more) => ({ id, kind: 'train', progress: 1, stage: '', created_ns: ns(this.madeMs / 1000 - 7300), started_ns: ns(this.madeMs / 1000 - 7299), ended_ns: ns(this.madeMs / 1000 - 7100), exit_code: 0, signal: null, detail: null,
+                                 by: 'demo', result: null, note: 'the pack that comes out is not put in force: `thintail models promote` does that', ...more });
+    const share = Math.min(0.97, 0.38 + (Date.now() - this.madeMs) / 1000 * 0.01);
+    return [
+      job('train-1', { state: 'succeeded', result: { model: 'gold-2026-11.ttm', path: '/var/lib/thintail/models/gold-2026-11.ttm', sha256: '77'.repeat(32) } }),
+      job('train-2', { state: 'failed', progress: 0.1, exit_code: 64, detail: 'XAUUSD-2026-10.csv, line 4112: a time that goes back' }),
+      this.cancelled
+        ? job('train-3', { state: 'cancelled', progress: share, exit_code: null, signal: 15 })
+        : job('train-3', { state: 'running', progress: share, stage: `round ${Math.floor(share * 400)} of 400`, created_ns: ns(this.madeMs / 1000 - 95), started_ns: ns(this.madeMs / 1000 - 95), ended_ns: null, exit_code: null }),
+    ];
+  }
+
+  cancelJob(id) {
+    if (id === 'train-3') this.cancelled = true;
   }
 
   // Steering.

@@ -15,6 +15,7 @@ const shots = [
   { name: 'trades', view: 'trades' },
   { name: 'technical', view: 'technical' },
   { name: 'log', view: 'technical/log' },
+  { name: 'models', view: 'technical/models' },
   { name: 'infrastructure', view: 'infrastructure' },
   { name: 'risk', view: 'risk' },
   { name: 'live', view: 'overview', mode: 'live' },
@@ -24,6 +25,8 @@ const shots = [
   { name: 'killed', view: 'risk', act: (gateway) => gateway.market.command('kill', 'demo') },
   { name: 'phone-overview', view: 'overview', phone: true },
   { name: 'phone-trading', view: 'trading/XAUUSD@oanda', phone: true, wait: 1500 },
+  { name: 'phone-technical', view: 'technical', phone: true },
+  { name: 'phone-replay', view: 'overview', phone: true, mode: 'replay' },
   { name: 'phone-risk', view: 'risk', phone: true },
   { name: 'thousands', view: 'trading', extra: 3000, wait: 1500 },
 ];

@@ -13,8 +13,10 @@ export class CandleChart {
   #markers;
   #lines = new Map();
   #marked = '';
+  #marking = false;
   #colours;
   #last = -Infinity;
+  #count = 0;
   #lastScore = -Infinity;
   #lastRegime = -Infinity;
 
@@ -23,17 +25,43 @@ export class CandleChart {
     this.#chart = createChart(element, chartOptions(this.#colours, zone));
     this.#bars = this.#chart.addSeries(CandlestickSeries, this.#barOptions(digits), 0);
     this.#scores = this.#chart.addSeries(HistogramSeries, { priceFormat: { type: 'price', precision: 2, minMove: 0.01 }, priceLineVisible: false, lastValueVisible: true }, 1);
-    this.#regimes = this.#chart.addSeries(HistogramSeries, { priceLineVisible: false, lastValueVisible: false, priceFormat: { type: 'custom', formatter: () => '', minMove: 1 } }, 2);
-    this.#regimes.priceScale().applyOptions({ scaleMargins: { top: 0, bottom: 0 } });
+    // The ribbon lies at the foot of the scores, on a scale of its own: a pane more would be four canvases more to draw.
+    this.#regimes = this.#chart.addSeries(HistogramSeries, { priceScaleId: 'regime', priceLineVisible: false, lastValueVisible: false, priceFormat: { type: 'custom', formatter: () => '', minMove: 1 } }, 1);
+    this.#regimes.priceScale().applyOptions({ scaleMargins: { top: 0.9, bottom: 0 } });
+    this.#scores.priceScale().applyOptions({ scaleMargins: { top: 0.08, bottom: 0.2 } });
     const panes = this.#chart.panes();
     panes[0].setStretchFactor(1);
-    panes[1].setStretchFactor(0.2);
-    panes[2].setStretchFactor(0.035);
-    this.#markers = createSeriesMarkers(this.#bars, []);
+    panes[1].setStretchFactor(0.23);
+    this.#markers = this.#attachMarkers();
     this.#chart.subscribeCrosshairMove((event) => {
       const bar = event.time === undefined ? undefined : event.seriesData.get(this.#bars);
       onHover(bar === undefined ? null : { ...bar, score: event.seriesData.get(this.#scores)?.value });
     });
+  }
+
+  // The markers ask for a layout of the whole chart whenever a bar changes, though the bar's own update draws them too: five times a second all
+  // canvases would be measured and drawn twice. Only new markers ask.
+  #attachMarkers() {
+    const bars = this.#bars;
+    const attach = bars.attachPrimitive;
+    bars.attachPrimitive = (primitive) => {
+      const attached = primitive.attached;
+      primitive.attached = (given) => attached.call(primitive, { ...given, requestUpdate: () => {
+        if (this.#marking) given.requestUpdate();
+      } });
+      attach.call(bars, primitive);
+    };
+    try {
+      return createSeriesMarkers(bars, []);
+    } finally {
+      delete bars.attachPrimitive;
+    }
+  }
+
+  #draw(markers) {
+    this.#marking = true;
+    this.#markers.setMarkers(markers);
+    this.#marking = false;
   }
 
   #barOptions(digits) {
@@ -56,6 +84,7 @@ export class CandleChart {
   setHistory(bars) {
     this.#bars.setData(bars.map(toCandle));
     this.#last = bars.length === 0 ? -Infinity : bars.at(-1).time;
+    this.#count = bars.length;
     this.#chart.priceScale('right', 0).applyOptions({ autoScale: true });
     const shown = Math.min(bars.length, Math.max(60, Math.floor(this.#chart.timeScale().width() / 7)));
     this.#chart.timeScale().setVisibleLogicalRange({ from: bars.length - shown, to: bars.length + 6 });
@@ -65,11 +94,17 @@ export class CandleChart {
     return this.#last;
   }
 
+  /** How many bars it holds. */
+  get count() {
+    return this.#count;
+  }
+
   /** Bars that changed, oldest first. Those older than the newest shown are closed and known already. */
   update(bars) {
     for (const bar of bars) {
       if (bar.time < this.#last) continue;
       this.#bars.update(toCandle(bar));
+      if (bar.time > this.#last) this.#count += 1;
       this.#last = bar.time;
     }
   }
@@ -114,7 +149,7 @@ export class CandleChart {
     const key = JSON.stringify(markers);
     if (key === this.#marked) return;
     this.#marked = key;
-    this.#markers.setMarkers(markers.map((marker) => this.#marker(marker)));
+    this.#draw(markers.map((marker) => this.#marker(marker)));
   }
 
   #marker({ kind, side, time, text }) {
@@ -147,12 +182,13 @@ export class CandleChart {
 
   clear() {
     for (const name of [...this.#lines.keys()]) this.#line(name.startsWith('cost') ? this.#scores : this.#bars, name, NaN, {});
-    this.#markers.setMarkers([]);
+    this.#draw([]);
     this.#marked = '';
     this.#bars.setData([]);
     this.#scores.setData([]);
     this.#regimes.setData([]);
     this.#last = this.#lastScore = this.#lastRegime = -Infinity;
+    this.#count = 0;
   }
 
   setDigits(digits) {

@@ -9,6 +9,7 @@ export class CurveChart {
   #equity;
   #drawdown;
   #last = -Infinity;
+  #count = 0;
 
   constructor(element, { zone }) {
     const colours = palette();
@@ -40,11 +41,18 @@ export class CurveChart {
     this.#equity.setData(points.map(({ time, equity }) => ({ time, value: equity })));
     this.#drawdown.setData(points.map(({ time, drawdown }) => ({ time, value: drawdown })));
     this.#last = points.length === 0 ? -Infinity : points.at(-1).time;
+    this.#count = points.length;
     this.#chart.timeScale().fitContent();
+  }
+
+  /** How many points it holds. */
+  get count() {
+    return this.#count;
   }
 
   update({ time, equity, drawdown }) {
     if (!(time >= this.#last)) return;
+    if (time > this.#last) this.#count += 1;
     this.#equity.update({ time, value: equity });
     this.#drawdown.update({ time, value: drawdown });
     this.#last = time;

@@ -76,8 +76,8 @@ function line(label, colour, dash) {
   return { label, stroke: colour, width: 1.5, dash, points: { show: false }, value: (_, ns) => (ns === null || ns === undefined ? '–' : latency(ns)) };
 }
 
-/** Buckets [{le_ns, count}] as columns; the x axis counts buckets, whose limits are powers of two. */
-export function histogramPlot(element, limits) {
+/** Buckets [{le_ns, count}] as columns; the x axis counts buckets, whose limits are powers of two. `tone` names the colour. */
+export function histogramPlot(element, limits, tone = 'up') {
   return new Plot(element, (colours) => ({
     legend: { live: true },
     cursor: { drag: { x: false, y: false }, points: { show: false } },
@@ -89,7 +89,7 @@ export function histogramPlot(element, limits) {
     ],
     series: [
       { label: 'At most', value: (_, at) => (at === null || limits()[at] === undefined ? '–' : latency(limits()[at])) },
-      { label: 'Count', stroke: colours.up, fill: faded(colours.up, 0.35), width: 1, paths: uPlot.paths.bars({ size: [0.86, 64] }), points: { show: false }, value: (_, power) => (power === null ? '–' : Math.round(10 ** power - 1).toLocaleString('en')) },
+      { label: 'Count', stroke: colours[tone], fill: faded(colours[tone], 0.35), width: 1, paths: uPlot.paths.bars({ size: [0.86, 64] }), points: { show: false }, value: (_, power) => (power === null ? '–' : Math.round(10 ** power - 1).toLocaleString('en')) },
     ],
   }));
 }

@@ -2,7 +2,7 @@
 // The page's one state: who is logged in, what is looked at, how fresh it is. Figures live in `tables`; a view that reads them also reads
 // `frames.<topic>`, which moves once an animation frame when they changed.
 import { Api, ApiError, freshKey } from './api.js';
-import { browserEnvironment, Coalescer } from './coalesce.js';
+import { Coalescer, kQuickMs } from './coalesce.js';
 import { nsToMs } from './decimal.js';
 import { Feed } from './feed.js';
 import { freshness } from './freshness.js';
@@ -13,7 +13,7 @@ export const kTopics = ['quotes', 'bars', 'predictions', 'signals', 'orders', 'p
 
 export const tables = new Tables();
 
-export const frames = $state({ ...Object.fromEntries(kTopics.map((topic) => [topic, 0])), chart: 0, slow: 0 });
+export const frames = $state({ ...Object.fromEntries(kTopics.map((topic) => [topic, 0])), watch: 0, chart: 0, slow: 0 });
 
 export const app = $state({
   auth: 'unknown',  // unknown, out, in
@@ -37,28 +37,45 @@ export const app = $state({
   byInstrument: {},
   toasts: [],
   help: false,
+  replay: null,  // { state, share } of a replay that can be steered
+  engineNs: null,  // engine time of the newest quote
 });
 
-// Prices follow at 20 a second. Everything else on the page five times a second, charts among it, since drawing costs more than all that the
-// page computes; lines that move by the second twice.
-const kSteadyPauseMs = 200;
-const kSlowPauseMs = 500;
-const bump = (dirty) => {
-  for (const key of dirty) frames[key] += 1;
-};
-const quick = new Coalescer(bump);
-const steady = new Coalescer(bump, browserEnvironment(), kSteadyPauseMs);
-const slow = new Coalescer(bump, browserEnvironment(), kSlowPauseMs);
+// The price that is looked at follows at 20 a second, the watchlist at 10. Everything else on the page five times a second, charts among it, since
+// drawing costs more than all that the page computes; lines that move by the second twice.
+const kWatchMs = 95;
+const kSteadyMs = 200;
+const kSlowMs = 500;
+const kClockMs = 250;
+const kPauses = { quotes: kQuickMs, watch: kWatchMs, slow: kSlowMs, clock: kClockMs };
+const painter = new Coalescer((due) => {
+  for (const key of due) {
+    if (key === 'clock') tick();
+    else frames[key] += 1;
+  }
+}, (key) => kPauses[key] ?? kSteadyMs);
 
-function changed(topic) {
-  (topic === 'quotes' ? quick : steady).mark(topic);
-  steady.mark('chart');
-  slow.mark('slow');
+let followed = null;
+
+/** The instrument whose price and chart are looked at; null for none. What nobody sees asks for no frame. */
+export function follow(instrument) {
+  followed = instrument;
+}
+
+function changed(topic, items = null) {
+  painter.mark('slow');
+  if (topic !== 'quotes') painter.mark(topic);
+  if (followed === null) return;
+  painter.mark('chart');
+  if (topic !== 'quotes') return;
+  painter.mark('watch');
+  if (items === null || items.some((item) => item.instrument === followed)) painter.mark('quotes');
 }
 
 export const api = new Api(document.baseURI, { onUnauthorised: () => loggedOut('') });
 
 let messageAt = 0;
+let engineNs = null;
 let wasOpen = false;
 
 const feed = new Feed(
@@ -81,13 +98,14 @@ const feed = new Feed(
       const ahead = nsToMs(serverTimeNs) - Date.now();
       if (Number.isFinite(ahead)) app.serverAheadMs = ahead;
     },
-    snapshot(topic, timeframe, items) {
-      tables.snapshot(topic, timeframe, items);
+    snapshot(topic, timeframe, items, complete) {
+      tables.snapshot(topic, timeframe, items, complete);
       changed(topic);
     },
-    delta(topic, timeframe, items) {
-      tables.delta(topic, timeframe, items);
-      changed(topic);
+    delta(topic, timeframe, items, complete) {
+      tables.delta(topic, timeframe, items, complete);
+      if (topic === 'quotes' && items.length > 0) engineNs = items.at(-1).time_ns;
+      changed(topic, items);
     },
     unauthorised() {
       loggedOut('The session has ended.');
@@ -112,6 +130,13 @@ function renew() {
   readInstruments().catch(() => {});  // the next renewal, or a reload, tries again; what is known stays
 }
 
+function tick() {
+  app.engineNs = engineNs;
+  app.now = performance.now();
+  app.messageAt = messageAt;
+  app.gaps = feed.gaps;
+}
+
 /** Reads a route of the API and keeps what it says of the core. */
 export async function read(path, query, options) {
   const reply = await api.get(path, query, options);
@@ -131,13 +156,10 @@ export async function boot() {
   });
   addEventListener('online', () => feed.retryNow());
   document.addEventListener('visibilitychange', () => {
+    painter.visible();
     if (!document.hidden) feed.retryNow();
   });
-  setInterval(() => {
-    app.now = performance.now();
-    app.messageAt = messageAt;
-    app.gaps = feed.gaps;
-  }, 250);
+  setInterval(() => painter.mark('clock'), kClockMs);
   if (code !== null) {
     try {
       await login({ code });
@@ -178,7 +200,7 @@ async function enter() {
   await readInstruments();
   app.auth = 'in';
   app.loginNote = '';
-  for (const topic of kTopics) feed.subscribe({ topic, maxRateHz: 20, timeframe: topic === 'bars' ? app.timeframe : undefined });
+  for (const topic of kTopics) if (topic !== 'bars') feed.subscribe({ topic, maxRateHz: 20 });
   feed.start();
 }
 
@@ -215,6 +237,11 @@ export async function command(name, more = {}) {
   }
 }
 
+/** { action: 'pause' | 'resume' } or { action: 'speed', speed }. */
+export function steerReplay(body) {
+  return api.post('replay', body, { key: freshKey() });
+}
+
 export function go(view, argument = '') {
   location.hash = routeHash(view, argument);
 }
@@ -226,10 +253,21 @@ export function setZone(zone) {
 
 export function setTimeframe(timeframe) {
   if (timeframe === app.timeframe) return;
-  feed.unsubscribe('bars', app.timeframe);
+  const charted = barsOf;
+  followBars(null);
   app.timeframe = timeframe;
   keep('timeframe', timeframe);
-  feed.subscribe({ topic: 'bars', timeframe, maxRateHz: 20 });
+  followBars(charted);
+}
+
+let barsOf = null;
+
+/** Bars come of the one instrument whose chart is open, and of none for null: a chart reads the history of another when it is opened. */
+export function followBars(instrument) {
+  if (instrument === barsOf) return;
+  barsOf = instrument;
+  if (instrument === null) feed.unsubscribe('bars', app.timeframe);
+  else feed.subscribe({ topic: 'bars', timeframe: app.timeframe, instruments: [instrument], maxRateHz: 20 });
 }
 
 export function toggleTheme() {

@@ -23,8 +23,9 @@ export class Feed {
   #closed = true;
 
   /**
-   * `make()` opens a socket; `handlers` = { state(name, detail), message(), core(core, serverTimeNs), snapshot(topic, timeframe, items),
-   * delta(topic, timeframe, items), unauthorised(), problem(problem) }.
+   * `make()` opens a socket; `handlers` = { state(name, detail), message(), core(core, serverTimeNs), snapshot(topic, timeframe, items, complete),
+   * delta(topic, timeframe, items, complete), unauthorised(), problem(problem) }. A snapshot of thousands of rows comes in parts: `complete` is
+   * false with its first, undefined with deltas up to the one that brings the last rows, where it is true.
    */
   constructor(make, handlers, { env = browserEnvironment(), backoff = new Backoff() } = {}) {
     this.#make = make;
@@ -206,7 +207,7 @@ export class Feed {
       if (!asked || this.#pending(key)) return;
     }
     this.#sequences.set(key, message.seq);
-    this.#handlers.snapshot(message.topic, message.timeframe ?? null, message.items);
+    this.#handlers.snapshot(message.topic, message.timeframe ?? null, message.items, message.complete ?? true);
   }
 
   #pending(key) {
@@ -225,7 +226,7 @@ export class Feed {
       return;
     }
     this.#sequences.set(key, message.seq);
-    this.#handlers.delta(message.topic, message.timeframe ?? null, message.items);
+    this.#handlers.delta(message.topic, message.timeframe ?? null, message.items, message.complete);
   }
 }
 

@@ -10,7 +10,12 @@ const kOrdersKept = 1000;
 const kTradesKept = 2000;
 const kLogKept = 1000;
 
+// Rows that go away when a snapshot does not name them, by the member that tells them apart.
+const kKeyed = { quotes: 'instrument', predictions: 'instrument', positions: 'instrument' };
+
 export class Tables {
+  #named = new Map();  // topic whose snapshot is still coming -> keys that it has named so far
+
   constructor() {
     this.quotes = new Map();
     this.bars = new Map();  // `${instrument}|${timeframe}` -> bars by start
@@ -25,7 +30,14 @@ export class Tables {
     this.log = [];  // oldest first
   }
 
-  snapshot(topic, timeframe, items) {
+  /** One of thousands of rows comes in parts: with `complete` false the rest follows in deltas, and what was known stays until it has come. */
+  snapshot(topic, timeframe, items, complete = true) {
+    this.#named.delete(topic);
+    if (!complete && topic in kKeyed) {
+      this.#named.set(topic, new Set());
+      this.delta(topic, timeframe, items);
+      return;
+    }
     switch (topic) {
       case 'quotes': {
         const before = this.quotes;
@@ -50,7 +62,17 @@ export class Tables {
     }
   }
 
-  delta(topic, timeframe, items) {
+  delta(topic, timeframe, items, complete = false) {
+    this.#take(topic, timeframe, items);
+    const named = this.#named.get(topic);
+    if (named === undefined) return;
+    for (const item of items) named.add(item[kKeyed[topic]]);
+    if (!complete) return;
+    this.#named.delete(topic);
+    for (const key of this[topic].keys()) if (!named.has(key)) this[topic].delete(key);
+  }
+
+  #take(topic, timeframe, items) {
     switch (topic) {
       case 'quotes': for (const item of items) this.#quote(item, this.quotes.get(item.instrument)); break;
       case 'bars': for (const item of items) this.#bar(item, timeframe); break;

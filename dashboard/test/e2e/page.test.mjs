@@ -102,6 +102,44 @@ test('thousands of instruments are a few dozen rows of the document', options, (
   await page.waitForFunction(() => document.querySelector('h1').textContent.startsWith('SYN2999'));
 }, { view: 'trading', gateway: { extra: 3000, hours: 2 } }));
 
+test('thousands of snapshots that come in parts are shown as they come, and are not called stale', options, () => onPage(async ({ page, gateway }) => {
+  await page.waitForSelector('.watchlist .item');
+  const known = () => page.evaluate(() => [...document.querySelectorAll('.watchlist .item')].filter((row) => /\d/.test(row.querySelector('.price').textContent)).length);
+  // 100 parts of 30 rows and 80 ms, of a market that stands still: the list is full of prices long before the last has come.
+  await page.waitForFunction(() => [...document.querySelectorAll('.watchlist .item')].some((row) => /\d/.test(row.querySelector('.price').textContent)));
+  assert.equal(await page.locator('.frame').getAttribute('data-freshness'), 'fresh');
+  await page.keyboard.press('/');
+  await page.keyboard.type('SYN2999');
+  await page.waitForFunction(() => document.querySelectorAll('.watchlist .item').length === 1);
+  assert.equal(await known(), 0, 'the last part has not come yet');
+  await page.waitForFunction(() => /\d/.test(document.querySelector('.watchlist .item .price').textContent), null, { timeout: 30_000 });
+  assert.equal(await page.locator('.frame').getAttribute('data-freshness'), 'fresh');
+  await page.keyboard.press('Escape');
+  const elements = () => page.evaluate(() => document.querySelectorAll('*').length);
+  const first = await elements();
+  await page.evaluate(() => { document.querySelector('.watchlist .view').scrollTop = 60_000; });
+  await page.waitForFunction(() => !document.querySelector('.watchlist').textContent.includes('AUDUSD'));
+  assert.ok(Math.abs(await elements() - first) < 250 && first < 3000, `${first} and ${await elements()} elements`);
+  assert.equal(gateway.clients.size, 1);
+}, { view: 'trading/XAUUSD@oanda', gateway: { extra: 3000, hours: 2, partRows: 30, partMs: 80, still: true } }));
+
+test('bars come of the instrument that is looked at alone', options, () => onPage(async ({ page, gateway }) => {
+  const wanted = async (name) => {
+    for (let i = 0; i < 100; i += 1) {
+      const [client] = gateway.clients;
+      const topic = client === undefined ? undefined : [...client.topics.values()].find((item) => item.topic === 'bars');
+      if (name === null ? topic === undefined : topic?.only?.size === 1 && topic.only.has(name)) return true;
+      await page.waitForTimeout(50);
+    }
+    return false;
+  };
+  assert.ok(await wanted('XAUUSD@oanda'));
+  await page.goto(`${gateway.url}#/trading/EURUSD@oanda`);
+  assert.ok(await wanted('EURUSD@oanda'));
+  await page.keyboard.press('1');
+  assert.ok(await wanted(null));
+}, { view: 'trading/XAUUSD@oanda' }));
+
 test('figures change in place: their boxes keep their width', options, () => onPage(async ({ page }) => {
   await page.waitForSelector('.touch .price .big');
   const widths = new Set();
@@ -267,6 +305,54 @@ test('a replay has its badge, and finished is not stale', options, () => onPage(
   assert.equal(await page.locator('.stale-banner').count(), 0);
 }, { gateway: { mode: 'replay' } }));
 
+test('a replay is halted, goes on and changes its speed', options, () => onPage(async ({ page, gateway }) => {
+  await page.getByRole('button', { name: 'Pause replay' }).click();
+  await page.getByText('REPLAY PAUSED').waitFor();
+  assert.equal(gateway.market.paused, true);
+  await page.waitForTimeout(3500);
+  assert.equal(await page.locator('.frame').getAttribute('data-freshness'), 'fresh', 'what is halted is not stale');
+  await page.getByRole('button', { name: 'Play' }).click();
+  await page.getByRole('button', { name: 'Pause replay' }).waitFor();
+  await page.getByLabel('Replay speed').selectOption('300');
+  await page.getByText('REPLAY 300x').waitFor();
+  assert.equal(gateway.market.speed, 300);
+}, { gateway: { mode: 'replay' } }));
+
+test('what is no replay has no replay control', options, () => onPage(async ({ page, gateway }) => {
+  await freshness(page, 'fresh');
+  assert.equal(await page.getByRole('group', { name: 'Replay' }).count(), 0);
+  assert.ok(!gateway.requests.includes('GET /api/v1/replay'));
+}));
+
+test('the gaps of the machine lie beside the latencies, and none measured is said', options, () => onPage(async ({ page, gateway }) => {
+  await page.waitForSelector('.gaps canvas');
+  await page.getByText('p99 65.5 µs').waitFor();
+  gateway.market.gaps = () => null;
+  await page.reload();
+  await page.getByText('Not measured yet.').waitFor();
+}, { view: 'technical' }));
+
+test('training is followed, and an administrator ends it in two steps', options, () => onPage(async ({ page, gateway }) => {
+  await page.getByText('train-3', { exact: true }).waitFor();
+  const share = Number(await page.getByRole('meter', { name: 'train-3 progress' }).getAttribute('aria-valuenow'));
+  assert.ok(share > 30 && share < 98, `${share}`);
+  await page.getByRole('button', { name: 'Cancel…' }).click();
+  assert.ok(!gateway.requests.some((line) => line.includes('/cancel')), 'one press does nothing');
+  await page.getByRole('button', { name: 'Cancel it' }).click();
+  await page.getByText('cancelled').waitFor();
+}, { view: 'technical/models', gateway: { role: 'admin' } }));
+
+test('a gateway that trains nothing is not asked again and again', options, () => onPage(async ({ page, gateway }) => {
+  await page.route('**/api/v1/jobs', (route) => route.fulfill({ status: 404, contentType: 'application/problem+json', body: '{"title":"no such route","status":404}' }));
+  await page.goto(`${gateway.url}#/technical/models`);
+  await page.getByText('scalper.ttm').waitFor();
+  let asked = 0;
+  page.on('request', (request) => { if (request.url().endsWith('/jobs')) asked += 1; });
+  await page.waitForTimeout(2500);
+  assert.ok(asked <= 1, `${asked}`);
+  assert.equal(await page.getByText('Training', { exact: true }).count(), 0);
+}, { ignore: /404/ }));
+
 test('a live core shows its bar on every view', options, () => onPage(async ({ page, gateway }) => {
   for (const view of ['overview', 'trading', 'technical', 'infrastructure', 'trades', 'risk']) {
     await page.goto(`${gateway.url}#/${view}`);
@@ -342,7 +428,7 @@ test('dark and light keep text readable on its ground', options, () => onPage(as
       return 0.2126 * r + 0.7152 * g + 0.0722 * b;
     };
     const panel = parse(getComputedStyle(document.querySelector('.stat')).backgroundColor);
-    return ['.stat .value', '.stat .label'].map((selector) => {
+    return ['.stat .value', '.stat .label', '.stat .under'].map((selector) => {
       const a = light(parse(getComputedStyle(document.querySelector(selector)).color));
       const b = light(panel);
       return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);

@@ -100,3 +100,26 @@ test('a topic that a newer gateway adds is passed over', () => {
   tables.snapshot('weather', null, [{}]);
   tables.delta('weather', null, [{}]);
 });
+
+test('a snapshot that comes in parts is shown as it comes, and what it never names goes with its end', () => {
+  const tables = new Tables();
+  const of = (name, bid) => ({ ...quote(bid, 0), instrument: name });
+  tables.snapshot('quotes', null, [of('A', '1'), of('B', '1'), of('OLD', '1')]);
+  tables.snapshot('quotes', null, [of('A', '2')], false);
+  assert.deepEqual([...tables.quotes.values()].map((item) => item.bid), ['2', '1', '1'], 'the first part is there, the rest not yet forgotten');
+  tables.delta('quotes', null, [of('C', '2')]);
+  tables.delta('quotes', null, [of('B', '2')], true);
+  assert.deepEqual([...tables.quotes.keys()].sort(), ['A', 'B', 'C']);
+  tables.delta('quotes', null, [of('A', '3')]);
+  assert.equal(tables.quotes.size, 3, 'a delta after the end takes nothing away');
+  assert.equal(tables.quotes.get('A').bid, '3');
+});
+
+test('a whole snapshot ends one that was still coming', () => {
+  const tables = new Tables();
+  const of = (name) => ({ ...quote('1', 0), instrument: name });
+  tables.snapshot('quotes', null, [of('A')], false);
+  tables.snapshot('quotes', null, [of('B')]);
+  tables.delta('quotes', null, [of('C')], true);
+  assert.deepEqual([...tables.quotes.keys()].sort(), ['B', 'C']);
+});
