@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "bench/features/suite.hpp"
+#include "bench/gateway/suite.hpp"
 #include "bench/inference/suite.hpp"
 #include "bench/model/suite.hpp"
 #include "bench/spine/suite.hpp"
@@ -28,7 +29,7 @@ struct CommandLine {
 };
 
 std::vector<Suite> all_suites() {
-  return {spine_suite(), transport_suite(), features_suite(), inference_suite(), model_suite()};
+  return {spine_suite(), transport_suite(), features_suite(), inference_suite(), model_suite(), gateway_suite()};
 }
 
 void add_options(CLI::App& app, CommandLine& line) {

@@ -27,6 +27,8 @@ class Child {
   bool has_ended() noexcept;
   // Waits; the exit status, or 128 + the signal that ended it.
   int wait() noexcept;
+  // 0: it has been waited for.
+  pid_t pid() const noexcept { return pid_; }
 
  private:
   explicit Child(pid_t pid) noexcept : pid_(pid) {}
