@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pace, PacedSource: recorded ticks handed out no faster than a multiple of the time they were recorded in.
+// Pace, PacedSource: recorded ticks handed out no faster than a multiple of the time they were recorded in, which may change meanwhile.
 //   path     warm: one clock call a tick when paced, none at full speed
 //   threads  one
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <string>
@@ -33,9 +34,26 @@ class Pace {
   }
 
   // Whether a tick of that time may be handed out now. The first tick asked about sets the start.
-  bool is_due(std::int64_t time_ns) noexcept { return multiple_ == 0 || Clock::now() >= due(time_ns); }
+  bool is_due(std::int64_t time_ns) noexcept { return !is_held_ && (multiple_ == 0 || Clock::now() >= due(time_ns)); }
   void wait(std::int64_t time_ns) noexcept {
     if (multiple_ != 0) std::this_thread::sleep_until(due(time_ns));
+  }
+
+  double multiple() const noexcept { return multiple_; }  // 0: as fast as it goes
+  // From here on at that multiple. REQUIRES: positive.
+  void set_multiple(double multiple) noexcept {
+    begin_here();
+    multiple_ = multiple;
+  }
+  // Nothing is due while it is held; then it goes on where it was.
+  void hold(bool is_held) noexcept {
+    if (is_held == is_held_) return;
+    if (is_held) {
+      begin_here();
+    } else {
+      start_ = Clock::now();
+    }
+    is_held_ = is_held;
   }
 
  private:
@@ -48,12 +66,29 @@ class Pace {
       first_ns_ = time_ns;
       start_ = Clock::now();
     }
-    const double after_ns = static_cast<double>(time_ns - first_ns_) / multiple_;
+    asked_ns_ = time_ns;
+    // At most 30 years: more would not be a time any more.
+    const double after_ns = std::min(static_cast<double>(time_ns - first_ns_) / multiple_, 1e18);
     return start_ + std::chrono::nanoseconds(static_cast<std::int64_t>(after_ns));
   }
 
+  // What has been played counts as played: the time recorded up to now becomes the start, at most that of the tick which waits.
+  void begin_here() noexcept {
+    if (first_ns_ == 0) return;
+    const Clock::time_point now = Clock::now();
+    if (!is_held_) {
+      const auto played_ns = static_cast<double>(std::chrono::nanoseconds(now - start_).count()) * multiple_;
+      // Ticks that did not come as fast as they might have are not played: else a slower speed would wait for nothing until they had.
+      const bool keeps_up = played_ns < static_cast<double>(asked_ns_ - first_ns_);
+      first_ns_ = keeps_up ? first_ns_ + static_cast<std::int64_t>(played_ns) : asked_ns_;
+    }
+    start_ = now;
+  }
+
   double multiple_;  // 0: as fast as it goes
+  bool is_held_ = false;
   std::int64_t first_ns_ = 0;
+  std::int64_t asked_ns_ = 0;  // of the newest tick asked about
   Clock::time_point start_;
 };
 

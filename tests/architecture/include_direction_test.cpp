@@ -42,7 +42,7 @@ const std::vector<Confined>& confined() {
       {"toml++/", {"core/config/", "tools/", "ml/"}, "it compiles slowly; settings come from core/config"},
       {"xgboost/", {"tools/train/", "bench/", "tests/"}, "only thintail-train may link it"},
       {"torch/", {"tools/train/", "bench/"}, "only thintail-train may link it"},
-      {"boost/beast", {"adapters/http/", "tools/gateway/"}, "only the gateway may link it"},
+      {"boost/beast", {"adapters/http/", "tools/gateway/", "bench/gateway/beast.cpp"}, "only the gateway may link it"},
   };
   return kConfined;
 }

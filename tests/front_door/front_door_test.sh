@@ -110,6 +110,10 @@ leaves_stdout_to_the_program() { MISSING=cmake door demo && [ "$(wc -l <"$work/o
 builds_only_what_the_command_needs() {
   door demo && calls 'target thintail thintail-train$' && door bench && calls 'target thintail thintail-train thintail-bench-peers$'
 }
+builds_the_gateway_where_it_is_measured() {
+  door bench gateway --json && calls 'target thintail thintail-train thintail-bench-peers thintail-gateway$' &&
+    : >"$work/calls" && door bench spine && ! calls 'thintail-gateway'
+}
 second_start_neither_installs_nor_configures() {
   door demo && calls 'cmake --preset' && : >"$work/calls" && door demo && ! calls 'apt-get' && ! calls 'cmake --preset'
 }
@@ -232,6 +236,7 @@ check unknown_argument_exits_64 '/^usage_error/ s/64/0/'
 check warnings_are_errors_when_asked 's/\${THINTAIL_WERROR:+[^}]*}//'
 
 check builds_the_page_and_the_gateway_only_where_they_are_served "s/^case \" \$\* \" in .*//"
+check builds_the_gateway_where_it_is_measured "/ bench'\\*' gateway /d"
 check installs_node_only_where_there_is_none 's/command -v npm >\/dev\/null ||/:;/'
 check serves_without_a_page_where_none_can_be_built 's/|| \[ \$code = 69 \]//'
 check a_page_that_does_not_build_exits_1 's/"\$root\/dashboard\/build.sh" || code=\$?/"$root\/dashboard\/build.sh" || :/'

@@ -490,9 +490,9 @@ TEST(DecisionModelFile, texts_in_other_words_are_refused_where_they_depart) {
 }
 
 // The library that reads TOML would nest tables until its stack ends.
-TEST(DecisionModelFile, keys_of_a_hundred_thousand_parts_are_refused) {
+TEST(DecisionModelFile, keys_of_thousands_of_parts_are_refused) {
   std::string deep;
-  for (int i = 0; i < 30'000; ++i) deep += i % 3 == 0 ? "a." : i % 3 == 1 ? "\"b\" . " : "'c'\t.";
+  for (int i = 0; i < 13'000; ++i) deep += i % 3 == 0 ? "a." : i % 3 == 1 ? "\"b\" . " : "'c'\t.";
   for (const char* name : {"meta", "features", "ensemble", "regime"}) {
     for (const std::string& text : {deep + "d = 1\n", "[" + deep + "d]\n", "x = { " + deep + "d = 1 }\n",
                                     "s = \"\"\"a\"b\"\"\"\"\n" + deep + "d = 1\n"}) {

@@ -42,8 +42,17 @@ struct WsFrame {
 
 class HttpClient {
  public:
-  explicit HttpClient(std::uint16_t port) {
+  // `from`: our own address, one of loopback's; any where it is null.
+  explicit HttpClient(std::uint16_t port, const char* from = nullptr) {
     fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (from != nullptr) {
+      sockaddr_in own{};
+      own.sin_family = AF_INET;
+      if (::inet_pton(AF_INET, from, &own.sin_addr) != 1 ||
+          ::bind(fd_, reinterpret_cast<sockaddr*>(&own), sizeof(own)) != 0) {
+        return;
+      }
+    }
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);

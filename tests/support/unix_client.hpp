@@ -99,10 +99,11 @@ inline HttpReply http_over(const std::string& socket, std::string_view method, c
 class UnixSocketClient {
  public:
   // Opens a WebSocket; status() says what the server made of it.
-  UnixSocketClient(const std::string& socket, const std::string& protocol) : fd_(connect_unix(socket)) {
+  UnixSocketClient(const std::string& socket, const std::string& protocol, const std::string& path = "/ws")
+      : fd_(connect_unix(socket)) {
     if (fd_ < 0) return;
     send_all(fd_,
-             "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+             "GET " + path + " HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: " +
                  protocol + "\r\n\r\n");
     while (bytes_.find("\r\n\r\n") == std::string::npos && receive_some(fd_, bytes_)) {

@@ -137,12 +137,15 @@ TEST_F(ModelTest, a_signal_tells_what_became_of_it) {
   EXPECT_EQ(sent["reason"], "enter");
   EXPECT_EQ(sent["score"].dump(), "0.5");
   take(Event::make(kStart + 1, 0, Signal{sequence_, -10 * kE9, 0, -0.5f, 0.2f, 2, 3, 0}, kFlagOutput));
-  take(Event::make(kStart + 1, 0,
-                   Reject{sequence_ - 1, 5, 10, -10 * kE9, static_cast<std::uint16_t>(RiskRule::max_position), 2, 0},
-                   kFlagOutput));
+  take(Event::make(
+      kStart + 1, 0,
+      Reject{sequence_ - 1, 20 * kE9, 30 * kE9, -10 * kE9, static_cast<std::uint16_t>(RiskRule::max_position), 2, 0},
+      kFlagOutput));
   const Json refused = signal_json(model_, model_.signals.back());
   EXPECT_EQ(refused["outcome"], "rejected");
   EXPECT_EQ(refused["veto"]["rule"], "max_position");
+  EXPECT_EQ(refused["veto"]["limit"], "20");
+  EXPECT_EQ(refused["veto"]["unit"], "base");
   EXPECT_EQ(refused["side"], "sell");
 }
 
@@ -162,7 +165,12 @@ TEST_F(ModelTest, orders_follow_reports_and_fills) {
 }
 
 TEST_F(ModelTest, a_prediction_is_judged_when_its_horizon_has_passed) {
-  model_.horizon_ns = 60 * kSecond;
+  Sha256Digest digest{};
+  digest[0] = 7;
+  take(Event::make(kStart, kNoInstrument, Model{0, ModelStage::live, 1, digest}));
+  ModelFacts facts;
+  facts.horizon_ns = 60 * kSecond;
+  model_.learn(digest, std::make_shared<const ModelFacts>(facts));
   tick(kStart, 99, 101);
   take(Event::make(kStart, 0, Prediction{sequence_, 0, 1.5f, 0.2f, 32, 0, PredictionState::valid, 0}, kFlagOutput));
   tick(kStart + 59 * kSecond, 100, 102);
@@ -171,7 +179,8 @@ TEST_F(ModelTest, a_prediction_is_judged_when_its_horizon_has_passed) {
   const Json judged = prediction_json(model_, gold(), gold().predictions.front());
   EXPECT_EQ(judged["outcome"], "right");
   EXPECT_NEAR(judged["realised"].get<double>(), 100.0, 1e-9);
-  EXPECT_EQ(model_.judged.right, 1u);
+  ASSERT_EQ(model_.models.size(), 1u);
+  EXPECT_EQ(model_.models.front().judged.right, 1u);
 }
 
 TEST_F(ModelTest, an_overtaking_leaves_a_gap_that_coverage_can_tell) {
@@ -188,11 +197,26 @@ TEST_F(ModelTest, a_replay_that_begins_again_forgets_what_came_later) {
   fill(kStart + 3'600 * kSecond, Side::buy, 101, 1, 0);
   take(Event::make(kStart, kNoInstrument, Session{SessionState::started, 0, 2, 0, {}}, kFlagSimulated));
   EXPECT_EQ(model_.loops, 1u);
-  EXPECT_EQ(model_.judged.judged, 0u);
   EXPECT_EQ(model_.epoch, 2u);
   EXPECT_TRUE(model_.fills.empty());
   EXPECT_FALSE(model_.instruments[0].has_quote);
   EXPECT_EQ(model_.instruments[0].name, "XAUUSD@oanda");
+}
+
+TEST_F(ModelTest, a_dead_core_does_not_come_back_in_its_old_epoch) {
+  const auto seen = [this](CoreState state) {
+    CoreSample sample;
+    sample.epoch = model_.epoch;
+    sample.state = state;
+    sample.heartbeat_ns = sample.sampled_ns = wall_now_ns();
+    model_.take_sample(std::move(sample));
+    return model_.standing(wall_now_ns());
+  };
+  EXPECT_EQ(seen(CoreState::running), CoreStanding::running);
+  EXPECT_EQ(seen(CoreState::dead), CoreStanding::dead);
+  EXPECT_EQ(seen(CoreState::running), CoreStanding::dead) << "the next core's lock is held before its segment is there";
+  model_.begin_epoch(model_.epoch + 1);
+  EXPECT_EQ(seen(CoreState::running), CoreStanding::running);
 }
 
 TEST_F(ModelTest, names_come_from_the_events_where_no_table_is) {

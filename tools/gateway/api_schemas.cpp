@@ -84,7 +84,10 @@ void add_market(J& all) {
   Members named_bar = named({{"timeframe", text(4)}});
   named_bar.insert(named_bar.end(), bar.begin(), bar.end());
   all["NamedBar"] = object(named_bar);
-  all["Coverage"] = object({{"from_ns", maybe(nanoseconds())}, {"to_ns", maybe(nanoseconds())}, {"complete", flag()}});
+  all["Coverage"] = object({{"from_ns", maybe(nanoseconds())},
+                            {"to_ns", maybe(nanoseconds())},
+                            {"complete", flag()},
+                            {"detail", maybe(text())}});
   all["Prediction"] = object(named({{"sequence", nanoseconds()},
                                     {"time_ns", nanoseconds()},
                                     {"cause", nanoseconds()},
@@ -96,6 +99,7 @@ void add_market(J& all) {
                                     {"defined_lanes", integer()},
                                     {"model_slot", integer()},
                                     {"model_sha256", maybe(text(64))},
+                                    {"model_reason", maybe(text())},
                                     {"horizon_ns", maybe(nanoseconds())},
                                     {"mid", decimal()},
                                     {"realised", maybe(number())},
@@ -109,7 +113,8 @@ void add_market(J& all) {
 }
 
 void add_trading(J& all) {
-  all["Veto"] = object({{"rule", text(32)}, {"limit", text(32)}, {"observed", text(32)}});
+  all["Veto"] = object(
+      {{"rule", text(32)}, {"limit", maybe(text(32))}, {"observed", maybe(text(32))}, {"unit", maybe(text(64))}});
   all["Signal"] = object({{"sequence", nanoseconds()},
                           {"time_ns", nanoseconds()},
                           {"instrument", text(64)},
@@ -263,11 +268,12 @@ void add_trading(J& all) {
 
 void add_system(J& all) {
   all["Model"] = object({{"slot", integer()},
-                         {"state", text(16)},
-                         {"role", one_of({"champion", "challenger"})},
+                         {"state", one_of({"active", "shadow", "retired", "absent", "unknown"})},
+                         {"role", one_of({"champion", "challenger", "retired", "none", "unknown"})},
                          {"version", integer()},
                          {"sha256", text(64)},
                          {"since_ns", maybe(nanoseconds())},
+                         {"reason", maybe(text())},
                          {"name", maybe(text())},
                          {"feature_set", maybe(text())},
                          {"label", maybe(text())},
@@ -338,7 +344,7 @@ void add_system(J& all) {
                        {"type", text(32)},
                        {"text", text()},
                        {"instrument", maybe(text(64))}});
-  all["Check"] = object({{"name", text(32)}, {"ok", flag()}, {"detail", text()}});
+  all["Check"] = object({{"name", text(64)}, {"ok", flag()}, {"detail", text()}});
 }
 
 }  // namespace

@@ -14,6 +14,9 @@
 
 #include "core/base/error.hpp"
 #include "core/event/payloads.hpp"
+#include "tools/gateway/circuit_breaker.hpp"
+#include "tools/gateway/core_model.hpp"
+#include "tools/monitor/operator_command.hpp"
 
 namespace thintail::gateway {
 
@@ -42,6 +45,8 @@ struct DeskOptions {
   std::string instance;
   std::string journal_directory;
   std::chrono::milliseconds timeout{1'000};
+  CircuitBreaker::Options breaker = {.upstream = "core"};
+  CircuitBreaker::Clock clock = CircuitBreaker::monotonic_now_ns;  // of the breaker
 };
 
 class CommandDesk {
@@ -49,21 +54,33 @@ class CommandDesk {
   explicit CommandDesk(DeskOptions options);
 
   // Waits for the core, a second at most. `id` 0: a new one; an id that was carried out is answered, not repeated. Fails (core_away)
-  // where no core takes it, unless it is a kill.
+  // where no core takes it, unless it is a kill. A core that has left several in a row unanswered is not waited for: a kill is on disk at
+  // once and then in its queue, others fail.
   Result<IssuedCommand> issue(CommandKind kind, std::uint64_t id, std::string by, std::string remote);
+  // What became of the command `id`, which an earlier attempt may have sent: nothing where sending it (again) is safe, since the core tells a
+  // repeat, or since it only sets a state. Fails (idempotency_unknown) where neither is certain, and (core_away) while no core is seen whose
+  // journal could tell. Waits for a gateway that has just started to read it.
+  Result<std::optional<IssuedCommand>> settle(const SharedModel& model, CommandKind kind, std::uint64_t id,
+                                              std::int64_t began_ns) const;
+  BreakerState breaker() const { return breaker_.state(); }
+  std::int64_t retry_after_s() const { return breaker_.retry_after_s(); }
   // Of this process, the newest few thousand.
   std::optional<IssuedCommand> find(std::uint64_t id) const;
   bool has_latch_file() const noexcept {
     return has_latch_file_.load(std::memory_order_relaxed);  // relaxed: a flag for people
   }
   // Once a second: a kill on disk is given to a core that has come since, and taken off the disk once it stands in its journal.
-  void tend();
+  // `is_running`: the core gives signs of life, so its breaker need not wait for a command to close.
+  void tend(bool is_running = false);
 
  private:
   Result<IssuedCommand> latch(IssuedCommand command);
+  Result<IssuedCommand> kill_silent_core(IssuedCommand command);
+  void note(const Result<CommandOutcome>& sent);
   void keep(const IssuedCommand& command);
 
   DeskOptions options_;
+  CircuitBreaker breaker_;
   mutable std::mutex mutex_;
   std::deque<IssuedCommand> issued_;
   std::atomic<bool> has_latch_file_{false};

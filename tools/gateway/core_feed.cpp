@@ -5,7 +5,9 @@
 
 #include <exception>
 
+#include "core/journal_format/journal_header.hpp"
 #include "core/log/log.hpp"
+#include "core/thread/affinity.hpp"
 
 namespace thintail::gateway {
 namespace {
@@ -33,6 +35,7 @@ CoreFeed::~CoreFeed() { stop(); }
 
 void CoreFeed::start() {
   thread_ = std::thread([this] {
+    set_thread_name("core feed");
     try {
       run();
     } catch (const std::exception& failure) {
@@ -53,7 +56,7 @@ void CoreFeed::run() {
   std::int64_t next_stages_ns = 0;
   while (!stop_.load(std::memory_order_relaxed)) {  // relaxed: as in stop()
     const std::int64_t now_ns = wall_now_ns();
-    const bool is_busy = observer_ && drain();
+    const bool has_more = observer_ && drain();
     if (now_ns >= next_look_ns) {
       next_look_ns = now_ns + kLookNs;
       look();
@@ -63,7 +66,8 @@ void CoreFeed::run() {
       look_at_stages(now_ns);
     }
     on_turn_();
-    if (!is_busy) std::this_thread::sleep_for(options_.pause);
+    // What came meanwhile makes one turn, and one message to each client, instead of many.
+    if (!has_more) std::this_thread::sleep_for(options_.pause);
   }
 }
 
@@ -92,13 +96,20 @@ void CoreFeed::attach() {
   if (!has_history_) {
     has_history_ = true;
     std::uint64_t count = 0;
-    const auto read = history_->replay_tail(options_.history_bytes, [&](const Event& event) {
-      batch_.push_back(event);
-      if (batch_.size() < kBatch) return true;
-      pass_batch(0);
-      batch_.clear();
-      return !stop_.load(std::memory_order_relaxed);  // relaxed: as in stop()
-    });
+    // Before the history: what it does not reach back to, the core's tables tell.
+    CoreSample sample = watch_->sample();
+    model_->write([&](CoreModel& model) { model.take_sample(std::move(sample)); });
+    std::vector<Error> faults;
+    const auto read = history_->replay_tail(
+        options_.history_bytes,
+        [&](const Event& event) {
+          batch_.push_back(event);
+          if (batch_.size() < kBatch) return true;
+          pass_batch(0);
+          batch_.clear();
+          return !stop_.load(std::memory_order_relaxed);  // relaxed: as in stop()
+        },
+        &faults);
     if (read) count = *read;
     std::uint64_t bytes = 0;
     if (const auto sessions = history_->sessions()) {
@@ -106,7 +117,10 @@ void CoreFeed::attach() {
     }
     pass_batch(0);
     model_->write([&](CoreModel& model) {
-      model.has_all_history = read.has_value() && bytes <= options_.history_bytes;
+      model.has_all_history = read.has_value() && faults.empty() && bytes <= options_.history_bytes;
+      for (const Error& fault : faults) {
+        model.add_log(LogLevel::warn, "gateway", fmt::format("history is incomplete: {}", fault.message()));
+      }
       if (!read) {
         model.add_log(LogLevel::warn, "gateway", fmt::format("no history: {}", read.error().message()));
       } else if (count != 0) {
@@ -129,6 +143,10 @@ void CoreFeed::attach() {
   const shm::Stream& events = *core->events;
   const shm::Observer oldest = shm::Observer::from_oldest(events);
   const bool follows = next > 1 && next >= oldest.next_sequence() && next <= events.head() + 1;
+  if (next > 1 && oldest.next_sequence() > next) {
+    const std::uint64_t lost = (oldest.next_sequence() - next) % kPowerLossSkip;
+    if (lost != 0) model_->write([&](CoreModel& model) { model.miss(lost); });
+  }
   observer_.emplace(follows ? shm::Observer::from_sequence(events, next) : oldest);
 }
 
@@ -141,7 +159,7 @@ void CoreFeed::pass_batch(std::uint64_t missed) {
   for (const Event& event : batch_) features_->take(event);
 }
 
-// True where there was something to take.
+// True where it stopped before the end.
 bool CoreFeed::drain() {
   std::size_t taken = 0;
   while (taken < kEventsATurn && !stop_.load(std::memory_order_relaxed)) {  // relaxed: as in stop()
@@ -163,7 +181,7 @@ bool CoreFeed::drain() {
     taken += batch_.size() + 1;
   }
   batch_.clear();
-  return taken != 0;
+  return taken >= kEventsATurn;
 }
 
 void CoreFeed::look_at_stages(std::int64_t now_ns) {

@@ -29,7 +29,7 @@ struct FeedOptions {
   std::string shm_directory = "/dev/shm";
   std::string instance = "default";
   std::uint64_t history_bytes = 256u << 20;  // of journal read at the start
-  std::chrono::milliseconds pause{2};  // between looks that found nothing
+  std::chrono::milliseconds pause{2};  // between two looks
 };
 
 struct StageHistory {

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <iterator>
 
 #include "core/event/describe.hpp"
 #include "core/price/decimal.hpp"
@@ -21,6 +22,9 @@ constexpr std::int64_t kSilentNs = 2 * kSecondNs;
 constexpr std::size_t kLogRows = 2'000;
 constexpr std::size_t kCommandRows = 2'000;
 constexpr std::size_t kRegimeRows = 512;
+constexpr std::size_t kMidsMax = 65'536;
+constexpr std::size_t kModelsMax = 4'096;
+constexpr std::uint32_t kSlotsMax = 64;
 constexpr std::size_t kFreshTicks = 65'536;
 constexpr std::int64_t kSampleAgeNs = kSecondNs;
 
@@ -128,6 +132,8 @@ void CoreModel::begin_epoch(std::uint32_t number) {
   epoch_began_ns = 0;
   input_ended = false;
   index_by_id_.clear();
+  slots.clear();
+  slot_in_force = 0;
   text_.drop();
   for (InstrumentModel& at : instruments) {
     at.is_current = false;
@@ -148,6 +154,8 @@ void CoreModel::add_instrument(std::uint32_t id, std::string_view name, std::uin
     InstrumentModel& made = instruments.emplace_back();
     made.name = name;
     split_name(made);
+    index_by_symbol_[in_capitals(made.symbol)].push_back(found->second);
+    index_by_stem_[symbol_stem(made.symbol)].push_back(found->second);
   }
   InstrumentModel& at = instruments[found->second];
   at.digits = std::min<std::uint8_t>(digits, 9);
@@ -189,7 +197,10 @@ void CoreModel::clear_market() {
   money.clear();
   traded_.clear();
   gaps.clear();
-  judged = {};
+  for (ModelRecord& model : models) {
+    model.predictions = 0;
+    model.judged = {};
+  }
   predictions_by_slot.clear();
   rejects_by_rule.clear();
   session_end_ns = 0;
@@ -207,6 +218,7 @@ void CoreModel::take(const Event& event) {
     epoch_began_ns = event.time_ns;
   }
   if (first_sequence == 0) first_sequence = event.sequence;
+  if (sequence != 0 && event.sequence != sequence + 1) doubt_slots();
   sequence = event.sequence;
   time_ns = event.time_ns;
   ++change;
@@ -238,17 +250,7 @@ void CoreModel::take(const Event& event) {
                 {},
                 0});
       break;
-    case EventType::model: {
-      const auto model = event.as<Model>();
-      push_log({0,
-                event.time_ns,
-                LogLevel::info,
-                "model",
-                fmt::format("model in slot {}, version {}", model.slot, model.version),
-                {},
-                0});
-      break;
-    }
+    case EventType::model: on_model(event); break;
     default: break;
   }
 }
@@ -259,7 +261,13 @@ void CoreModel::miss(std::uint64_t count) {
   gaps.emplace_back(time_ns, 0);  // its end is known with the next event
   constexpr std::size_t kGapsMax = 1'000;
   if (gaps.size() > kGapsMax) gaps.erase(gaps.begin());
+  doubt_slots();
   push_log({0, time_ns, LogLevel::warn, "gateway", fmt::format("{} events were overwritten unread", count), {}, 0});
+}
+
+// Events are missing, and one of them may have put another model there.
+void CoreModel::doubt_slots() {
+  for (auto& [number, slot] : slots) slot.is_sure = false;
 }
 
 void CoreModel::on_tick(const Event& event) {
@@ -288,16 +296,69 @@ void CoreModel::on_tick(const Event& event) {
     at->trade->worst_e18 = std::min(at->trade->worst_e18, now_e18);
     at->trade->best_e18 = std::max(at->trade->best_e18, now_e18);
   }
-  if (horizon_ns <= 0) return;
-  for (; at->judged < at->predictions.size(); ++at->judged) {
-    PredictionRow& row = at->predictions[at->judged];
-    if (row.time_ns + horizon_ns > event.time_ns) break;
-    if (row.mid <= 0 || row.state != PredictionState::valid) continue;
-    row.realised = (at->mid() / row.mid - 1.0) * 1e4;
-    if (*row.realised == 0.0 || row.score == 0.0f) continue;
-    ++judged.judged;
-    judged.right += (*row.realised > 0) == (row.score > 0) ? 1 : 0;
+  judge_all(*at, event.time_ns);
+}
+
+void CoreModel::judge(InstrumentModel& at, WaitingPredictions& waiting, std::int64_t now_ns, double mid) {
+  ModelRecord& model = models[waiting.model];
+  const std::int64_t horizon_ns = model.facts->horizon_ns;
+  for (; !waiting.rows.empty(); waiting.rows.pop_front()) {
+    const WaitingPredictions::Row& next = waiting.rows.front();
+    if (horizon_ns > 0 && next.time_ns > now_ns - horizon_ns) return;
+    const auto row = std::ranges::lower_bound(at.predictions, next.sequence, {}, &PredictionRow::sequence);
+    // Without a horizon there is no outcome; and what memory has let go has no use for one.
+    if (horizon_ns <= 0 || row == at.predictions.end() || row->sequence != next.sequence) continue;
+    row->realised = (mid / row->mid - 1.0) * 1e4;
+    if (at.prediction && at.prediction->sequence == row->sequence) at.prediction->realised = row->realised;
+    if (*row->realised == 0.0 || row->score == 0.0f) continue;
+    ++model.judged.judged;
+    model.judged.right += (*row->realised > 0) == (row->score > 0) ? 1 : 0;
   }
+}
+
+void CoreModel::judge_all(InstrumentModel& at, std::int64_t now_ns) {
+  bool keeps_mid = false;
+  for (WaitingPredictions& waiting : at.waiting) {
+    const ModelRecord& model = models[waiting.model];
+    if (model.facts) {
+      judge(at, waiting, now_ns, at.mid());
+    } else if (!model.why_unknown.empty()) {
+      waiting.rows.clear();
+    } else {
+      keeps_mid = keeps_mid || !waiting.rows.empty();
+    }
+  }
+  if (!keeps_mid) {
+    at.mids.clear();
+    return;
+  }
+  at.mids.push_back({now_ns, at.mid()});
+  if (at.mids.size() <= kMidsMax) return;
+  // Longer than any pack takes to load: what waits is never judged, rather than by a mid that was not the first.
+  at.mids.clear();
+  for (WaitingPredictions& waiting : at.waiting) {
+    if (!models[waiting.model].facts) waiting.rows.clear();
+  }
+}
+
+void CoreModel::learn(const Sha256Digest& digest, std::shared_ptr<const ModelFacts> facts) {
+  const auto known = std::ranges::find(models, digest, &ModelRecord::digest);
+  if (known == models.end() || known->facts || facts == nullptr) return;
+  known->facts = std::move(facts);
+  known->why_unknown.clear();
+  const auto index = static_cast<std::uint32_t>(known - models.begin());
+  for (InstrumentModel& at : instruments) {
+    for (WaitingPredictions& waiting : at.waiting) {
+      if (waiting.model != index) continue;
+      for (const MidAt& seen : at.mids) judge(at, waiting, seen.time_ns, seen.mid);
+    }
+    at.prediction_changed = ++change;
+  }
+}
+
+void CoreModel::learn_why_unknown(const Sha256Digest& digest, std::string why) {
+  const auto known = std::ranges::find(models, digest, &ModelRecord::digest);
+  if (known != models.end() && !known->facts) known->why_unknown = std::move(why);
 }
 
 void CoreModel::on_bar(const Event& event) {
@@ -323,29 +384,92 @@ void CoreModel::on_prediction(const Event& event) {
   InstrumentModel* at = by_id(event.instrument, index);
   if (at == nullptr) return;
   const auto told = event.as<Prediction>();
-  const PredictionRow row{event.sequence,
-                          told.cause,
-                          event.time_ns,
-                          told.score,
-                          told.cost,
-                          told.defined_lanes,
-                          told.model_slot,
-                          told.state,
-                          at->has_quote ? at->mid() : 0.0,
-                          {}};
+  PredictionRow row{event.sequence,  told.cause, event.time_ns,
+                    told.score,      told.cost,  told.defined_lanes,
+                    told.model_slot, told.state, at->has_quote ? at->mid() : 0.0,
+                    kNoModel,        {}};
+  if (const auto slot = slots.find(told.model_slot); slot != slots.end() && slot->second.is_sure) {
+    const bool is_older = slot->second.is_from_table && event.time_ns <= slot->second.since_ns;
+    if (!is_older) row.model = slot->second.model;
+  } else {
+    row.model = model_of_table(told.model_slot, event);
+  }
   at->prediction = row;
   at->prediction_changed = change;
   ++predictions_by_slot[told.model_slot];
+  if (row.model != kNoModel) ++models[row.model].predictions;
+  const auto queue_of = [&](std::uint32_t model) -> std::deque<WaitingPredictions::Row>& {
+    const auto found = std::ranges::find(at->waiting, model, &WaitingPredictions::model);
+    if (found != at->waiting.end()) return found->rows;
+    std::erase_if(at->waiting, [](const WaitingPredictions& waiting) { return waiting.rows.empty(); });
+    return at->waiting.emplace_back(WaitingPredictions{model, {}}).rows;
+  };
   auto& rows = at->predictions;
-  if (!rows.empty() && at->judged < rows.size() && rows.back().time_ns / kSecondNs == row.time_ns / kSecondNs) {
+  const bool is_thinned =
+      !rows.empty() && !rows.back().realised && rows.back().time_ns / kSecondNs == row.time_ns / kSecondNs;
+  if (is_thinned) {
+    if (rows.back().model != kNoModel) {
+      auto& queue = queue_of(rows.back().model);
+      if (!queue.empty() && queue.back().sequence == rows.back().sequence) queue.pop_back();
+    }
     rows.back() = row;
-    return;
+  } else {
+    push_bounded(rows, row, limits.predictions);
   }
-  rows.push_back(row);
-  if (rows.size() > limits.predictions) {
-    rows.pop_front();
-    if (at->judged > 0) --at->judged;
+  if (row.model == kNoModel || row.state != PredictionState::valid || row.mid <= 0) return;
+  push_bounded(queue_of(row.model), {row.sequence, row.time_ns}, limits.predictions);
+}
+
+std::uint32_t CoreModel::index_of(const Sha256Digest& digest) {
+  const auto known = std::ranges::find(models, digest, &ModelRecord::digest);
+  if (known != models.end()) return static_cast<std::uint32_t>(known - models.begin());
+  if (models.size() >= kModelsMax) return kNoModel;
+  models.push_back({.digest = digest, .facts = nullptr, .why_unknown = {}, .predictions = 0, .judged = {}});
+  if (on_new_model) on_new_model(digest);
+  return static_cast<std::uint32_t>(models.size() - 1);
+}
+
+void CoreModel::on_model(const Event& event) {
+  const auto told = event.as<Model>();
+  if (told.slot >= kSlotsMax) return;  // damage
+  const bool is_live = told.stage == ModelStage::live;
+  slots[told.slot] = {index_of(told.sha256), told.version, event.time_ns, false, true};
+  if (is_live) slot_in_force = told.slot;
+  push_log({0,
+            event.time_ns,
+            LogLevel::info,
+            "model",
+            fmt::format("model {} in slot {}, version {}: {}", to_hex(told.sha256).substr(0, 12), told.slot,
+                        told.version, is_live ? "in force" : "in the shadow, warming up"),
+            {},
+            0});
+}
+
+// Of an event before which others were not seen: the table names what has been in the slot since, where it was looked at later.
+std::uint32_t CoreModel::model_of_table(std::uint16_t slot, const Event& event) {
+  if (epoch != table_epoch_ || event.sequence > table_head_) return kNoModel;
+  for (const ModelSample& told : table_) {
+    if (told.slot == slot && told.state == shm::ModelState::active && event.time_ns > told.since_ns) {
+      return index_of(told.digest);
+    }
   }
+  return kNoModel;
+}
+
+// What the core's table says of a slot, where events have not told it, or some were missed that may have.
+void CoreModel::take_slot(const ModelSample& told) {
+  const auto number = static_cast<std::uint16_t>(told.slot);
+  if (told.slot >= kSlotsMax) return;
+  if (told.state == shm::ModelState::retired) return;  // it scores no more
+  const auto known = slots.find(number);
+  if (known != slots.end() && known->second.is_sure) return;
+  const std::uint32_t model = index_of(told.digest);
+  if (known != slots.end() && known->second.model == model && known->second.version == told.version) {
+    known->second.is_sure = true;
+  } else {
+    slots[number] = {model, told.version, told.since_ns, true, true};
+  }
+  if (told.state == shm::ModelState::active) slot_in_force = number;
 }
 
 void CoreModel::on_regime(const Event& event) {
@@ -435,6 +559,21 @@ OrderRow* CoreModel::find_order(std::uint64_t id) {
   return &orders[found->second - orders_dropped_];
 }
 
+const ModelRecord* CoreModel::model_of(const PredictionRow& row) const noexcept {
+  return row.model < models.size() ? &models[row.model] : nullptr;
+}
+
+const ModelRecord* CoreModel::model_of(const Sha256Digest& digest) const noexcept {
+  const auto known = std::ranges::find(models, digest, &ModelRecord::digest);
+  return known == models.end() ? nullptr : &*known;
+}
+
+const ModelRecord* CoreModel::model_in_force() const noexcept {
+  const auto slot = slots.find(slot_in_force);
+  if (slot == slots.end() || !slot->second.is_sure || slot->second.model >= models.size()) return nullptr;
+  return &models[slot->second.model];
+}
+
 const OrderRow* CoreModel::order(std::uint64_t id) const { return const_cast<CoreModel*>(this)->find_order(id); }
 
 void CoreModel::on_report(const Event& event) {
@@ -494,6 +633,7 @@ void CoreModel::on_fill(const Event& event) {
     commission_e9 -= part_e9;
     if (trade.held_e9() == 0) {
       trade.close_ns = event.time_ns;
+      trade.close_sequence = event.sequence;
       const i128 result_e18 = trade.result_e18(0);
       trade.worst_e18 = std::min(trade.worst_e18, result_e18);
       trade.best_e18 = std::max(trade.best_e18, result_e18);
@@ -658,6 +798,9 @@ void CoreModel::set_absent(std::string why) { absence = std::move(why); }
 
 void CoreModel::take_sample(CoreSample taken) {
   if (epoch != 0 && taken.epoch != epoch) return;
+  // The next core holds the instance's lock before its segment takes the dead one's place: nobody comes back in an old epoch.
+  const bool was_over = sample && sample->epoch == taken.epoch && sample->state != CoreState::running;
+  if (was_over && taken.state == CoreState::running) taken.state = sample->state;
   absence.clear();
   for (std::uint32_t id = 0; id < taken.instruments.size(); ++id) {
     std::uint32_t index = 0;
@@ -674,6 +817,10 @@ void CoreModel::take_sample(CoreSample taken) {
     }
     at->ticks_seen = std::max(at->ticks_seen, told.ticks);
   }
+  for (const ModelSample& model : taken.models) take_slot(model);
+  table_ = taken.models;
+  table_epoch_ = taken.epoch;
+  table_head_ = taken.events_head;
   if (!samples_.empty() && samples_.back().epoch != taken.epoch) samples_.clear();
   while (!samples_.empty() && samples_.size() > 1 && samples_[1].sampled_ns <= taken.sampled_ns - kSampleAgeNs) {
     samples_.pop_front();
@@ -699,12 +846,14 @@ std::vector<std::uint32_t> CoreModel::find(std::string_view text) const {
   const std::string stem = symbol_stem(is_mapped ? std::string_view(symbol) : text.substr(0, text.find('@')));
   std::vector<std::uint32_t> exact;
   std::vector<std::uint32_t> alike;
-  for (std::uint32_t i = 0; i < instruments.size(); ++i) {
-    const InstrumentModel& at = instruments[i];
-    if (!venue.empty() && in_capitals(at.venue) != venue) continue;
-    if (in_capitals(at.symbol) == symbol) exact.push_back(i);
-    if (!stem.empty() && symbol_stem(at.symbol) == stem) alike.push_back(i);
-  }
+  const auto take = [&](const NameIndex& index, const std::string& name, std::vector<std::uint32_t>& to) {
+    const auto known = index.find(name);
+    if (known == index.end()) return;
+    std::ranges::copy_if(known->second, std::back_inserter(to),
+                         [&](std::uint32_t i) { return venue.empty() || in_capitals(instruments[i].venue) == venue; });
+  };
+  take(index_by_symbol_, symbol, exact);
+  if (exact.empty() && !stem.empty()) take(index_by_stem_, stem, alike);
   std::vector<std::uint32_t> found = exact.empty() ? std::move(alike) : std::move(exact);
   // An instrument of an earlier epoch does not stand in the way of one in force.
   const bool any_current = std::ranges::any_of(found, [&](std::uint32_t i) { return instruments[i].is_current; });

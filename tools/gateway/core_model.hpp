@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "core/bars/bar_builder.hpp"
+#include "core/base/hash.hpp"
 #include "core/base/int128.hpp"
 #include "core/event/payloads.hpp"
 #include "core/event/text_collector.hpp"
@@ -48,6 +49,42 @@ struct BarRow {
   std::uint64_t changed = 0;
 };
 
+// What a pack tells of itself.
+struct ModelFacts {
+  std::string name;  // of its file
+  std::string feature_set;
+  std::string label;
+  std::int64_t horizon_ns = 0;
+  std::string kind;
+  std::uint32_t trees = 0;
+  std::string trained_on;
+};
+
+struct JudgedPredictions {
+  std::uint64_t judged = 0;
+  std::uint64_t right = 0;
+};
+
+// A pack that a core named.
+struct ModelRecord {
+  Sha256Digest digest{};
+  std::shared_ptr<const ModelFacts> facts;  // null: not loaded
+  std::string why_unknown;  // what stood in the way of loading it; empty without facts: nobody has looked yet
+  std::uint64_t predictions = 0;
+  JudgedPredictions judged;
+};
+
+inline constexpr std::uint32_t kNoModel = 0xFFFF'FFFF;
+
+// What lies in one of the core's slots.
+struct ModelSlot {
+  std::uint32_t model = kNoModel;  // index in CoreModel::models
+  std::uint32_t version = 0;
+  std::int64_t since_ns = 0;
+  bool is_from_table = false;  // no event told of it: what was scored before `since_ns` was another's
+  bool is_sure = true;  // no event was missed since, which may have put another one there
+};
+
 struct PredictionRow {
   std::uint64_t sequence = 0;
   std::uint64_t cause = 0;
@@ -58,7 +95,23 @@ struct PredictionRow {
   std::uint16_t slot = 0;
   PredictionState state = PredictionState::valid;
   double mid = 0;
+  std::uint32_t model = kNoModel;  // index in CoreModel::models of what made it
   std::optional<double> realised = {};  // in basis points of the mid
+};
+
+// Predictions of one model that wait for their horizon.
+struct WaitingPredictions {
+  struct Row {
+    std::uint64_t sequence = 0;
+    std::int64_t time_ns = 0;
+  };
+  std::uint32_t model = kNoModel;
+  std::deque<Row> rows;
+};
+
+struct MidAt {
+  std::int64_t time_ns = 0;
+  double mid = 0;
 };
 
 struct RegimeRow {
@@ -129,6 +182,7 @@ struct TradeRow {
   i128 best_e18 = 0;
   std::int64_t open_ns = 0;
   std::int64_t close_ns = 0;  // 0: still open
+  std::uint64_t close_sequence = 0;  // of the fill that closed it
   std::uint16_t strategy = 0;
   std::uint16_t reason = 0;  // SignalReason of what closed it
   float score = 0;  // of the signal that opened it
@@ -202,7 +256,8 @@ struct InstrumentModel {
 
   std::optional<PredictionRow> prediction;
   std::deque<PredictionRow> predictions;  // one for each second
-  std::size_t judged = 0;  // of them; the rest waits for its horizon
+  std::vector<WaitingPredictions> waiting;
+  std::vector<MidAt> mids;  // since predictions wait whose horizon is not known yet
   std::uint64_t prediction_changed = 0;
   std::deque<RegimeRow> regimes;
 
@@ -221,11 +276,6 @@ struct InstrumentModel {
     return is_long ? std::min(tick.bid_e9, tick.ask_e9) : std::max(tick.bid_e9, tick.ask_e9);
   }
   i128 unrealised_e18() const noexcept;
-};
-
-struct JudgedPredictions {
-  std::uint64_t judged = 0;
-  std::uint64_t right = 0;
 };
 
 // Where the core stands, as every reply tells.
@@ -255,6 +305,9 @@ class CoreModel {
   void take_sample(CoreSample sample);
   void set_absent(std::string why);
   void add_log(LogLevel level, std::string type, std::string text);
+  // What a pack that was named means, or why nobody can tell.
+  void learn(const Sha256Digest& digest, std::shared_ptr<const ModelFacts> facts);
+  void learn_why_unknown(const Sha256Digest& digest, std::string why);
 
   // By what somebody wrote: a name, a symbol or a spelling of one. Empty: none; several: of several venues.
   std::vector<std::uint32_t> find(std::string_view text) const;
@@ -265,11 +318,17 @@ class CoreModel {
   bool is_simulated() const noexcept { return simulated; }
   std::uint32_t forming_ticks(std::uint32_t instrument, BarPeriod period) const noexcept;
   const OrderRow* order(std::uint64_t id) const;
+  const ModelRecord* model_of(const PredictionRow& row) const noexcept;  // null: nothing told of it
+  const ModelRecord* model_of(const Sha256Digest& digest) const noexcept;
+  const ModelRecord* model_in_force() const noexcept;
 
   ModelLimits limits;
   std::vector<InstrumentModel> instruments;
   std::map<std::string, std::string> symbol_map;  // somebody's spelling, in capitals, to a symbol or name of ours
-  std::int64_t horizon_ns = 0;  // of the champion's predictions; 0: not known
+  std::vector<ModelRecord> models;  // every pack that was named
+  std::map<std::uint16_t, ModelSlot> slots;
+  std::uint16_t slot_in_force = 0;
+  std::function<void(const Sha256Digest&)> on_new_model;  // one was named for the first time; must not wait
   std::deque<SignalRow> signals;
   std::deque<OrderRow> orders;
   std::deque<FillRow> fills;
@@ -279,7 +338,6 @@ class CoreModel {
   std::map<std::string, CurrencyMoney> money;  // by currency
   std::map<std::uint16_t, std::uint64_t> rejects_by_rule;
   std::map<std::uint16_t, std::uint64_t> predictions_by_slot;
-  JudgedPredictions judged;
   std::string config_text;
   std::vector<std::pair<std::int64_t, std::int64_t>> gaps;  // engine time between which events were never seen
   std::uint32_t epoch = 0;
@@ -326,7 +384,15 @@ class CoreModel {
   void on_timer(const Event& event);
   void on_session(const Event& event);
   void on_command(const Event& event);
+  void on_model(const Event& event);
   void finish_text();
+  std::uint32_t index_of(const Sha256Digest& digest);
+  void take_slot(const ModelSample& told);
+  std::uint32_t model_of_table(std::uint16_t slot, const Event& event);
+  void doubt_slots();
+  // Those whose horizon has passed now that the mid is `mid`.
+  void judge(InstrumentModel& at, WaitingPredictions& waiting, std::int64_t now_ns, double mid);
+  void judge_all(InstrumentModel& at, std::int64_t now_ns);
   void enter(InstrumentModel& at, std::uint32_t index, const Event& event, const Fill& fill, std::int64_t quantity_e9,
              std::int64_t commission_e9);
   void book_money(std::int64_t at_ns, bool keep_point);
@@ -335,12 +401,19 @@ class CoreModel {
 
   std::vector<std::int32_t> index_by_id_;
   std::unordered_map<std::string, std::uint32_t> index_by_name_;
+  using NameIndex = std::unordered_map<std::string, std::vector<std::uint32_t>>;
+  NameIndex index_by_symbol_;  // in capitals
+  NameIndex index_by_stem_;
   std::unordered_map<std::uint64_t, std::uint64_t> order_number_;  // by id: how many orders came before it
   std::uint64_t orders_dropped_ = 0;
   std::uint64_t trades_made_ = 0;
   std::set<std::uint32_t> traded_;
   TextCollector text_{1u << 20};
   std::deque<CoreSample> samples_;
+  // What the core's table of models said last; kept over begin_epoch(), for history that is read after it was looked at.
+  std::vector<ModelSample> table_;
+  std::uint32_t table_epoch_ = 0;
+  std::uint64_t table_head_ = 0;  // no event behind it was out when it was looked at
 };
 
 // The model with its lock: the feed writes, everybody else reads.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // EventStreams: GET /api/v1/events: the core's events as Server-Sent Events, filtered, resumable while the newest few thousand last.
-//   path     cold
-//   threads  on_open(), on_drained(), on_close(): the io thread. on_events(): the feed's.
+//   path       cold
+//   threads    on_open(), on_drained(), on_close(): the io thread. on_events(): the feed's.
+//   invariant  a reader gets each event that it wants once and in order, or is told how many went by
 #pragma once
 
 #include <cstdint>
@@ -11,6 +12,7 @@
 #include <mutex>
 #include <set>
 #include <span>
+#include <string>
 
 #include "adapters/http/route.hpp"
 #include "tools/gateway/core_model.hpp"
@@ -29,20 +31,31 @@ class EventStreams : public http::EventStreamEndpoint {
   void close_all();
 
  private:
+  using Text = std::shared_ptr<const std::string>;
+
   struct Reader {
     std::shared_ptr<http::EventStream> stream;
     TypeFilter types;
-    std::set<std::string> instruments;  // names; empty: all
+    std::set<std::string, std::less<>> instruments;  // names; empty: all
+    std::uint64_t told = 0;  // the newest event that was told, or was not wanted
     std::uint64_t missed = 0;
-    bool is_stalled = false;
+    bool is_full = false;  // it goes on from what is kept, once it has taken what waits
   };
-  bool wants(const Reader& reader, const Event& event, std::string_view name) const;
-  void tell(Reader& reader, const Event& event, std::string_view name);
+  struct Recent {
+    Event event{};
+    std::string name;  // of its instrument
+    Text text;  // made for the first who wants it
+  };
+
+  std::uint64_t newest_known() const;
+  // What came since: until all is told, or no more fits.
+  void catch_up(Reader& reader);
+  http::Sent tell(Reader& reader, Recent& recent);
 
   SharedModel* model_;
   std::mutex mutex_;
   std::map<std::uint64_t, Reader> readers_;
-  std::deque<Event> recent_;
+  std::deque<Recent> recent_;
 };
 
 }  // namespace thintail::gateway

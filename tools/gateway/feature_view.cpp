@@ -2,6 +2,7 @@
 #include "tools/gateway/feature_view.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/isa/isa.hpp"
 #include "strategies/pipeline/preamble.hpp"
@@ -16,10 +17,20 @@ constexpr std::size_t kTimerBarOutputs = 40;
 }  // namespace
 
 void FeatureView::begin_run() {
+  forget_run();
+  stage_ = Stage::preamble;
   instruments_ = std::make_unique<InstrumentTable>(kInstrumentsMax);
-  market_ = std::make_unique<MarketState>(*instruments_, set_, best_isa(), kInstrumentsMax);
+}
+
+// Rows after a hole are not the engine's: none is better than a wrong one.
+void FeatureView::forget_run() {
+  stage_ = Stage::unseen;
+  set_ = nullptr;
+  market_.reset();
   ids_.clear();
   rows_.clear();
+  held_.clear();
+  held_.shrink_to_fit();
   text_.drop();
 }
 
@@ -32,8 +43,38 @@ void FeatureView::take(const Event& event) {
   } else if (!follows) {
     forget_run();
   }
-  if (market_ == nullptr) return;
+  if (stage_ == Stage::unseen) return;
   if (text_.take(event)) add_instrument();
+  if (stage_ == Stage::preamble) {
+    if (event.type == EventType::model) {
+      model_ = event.as<Model>().sha256;
+      stage_ = Stage::waiting;
+    } else if (event.type == EventType::tick || event.type == EventType::timer) {
+      forget_run();  // it runs without a model
+    }
+    return;
+  }
+  if (stage_ == Stage::waiting) {
+    held_.push_back(event);
+    if (const FeatureSet* set = set_of_(model_)) {
+      follow(*set);
+    } else if (held_.size() >= kHeldMax) {
+      forget_run();
+    }
+    return;
+  }
+  apply(event);
+}
+
+void FeatureView::follow(const FeatureSet& set) {
+  set_ = &set;
+  stage_ = Stage::following;
+  market_ = std::make_unique<MarketState>(*instruments_, set_, best_isa(), kInstrumentsMax);
+  for (std::size_t id = 0; id < rows_.size(); ++id) market_->enable(static_cast<InstrumentId>(id));
+  for (const Event& event : std::exchange(held_, {})) apply(event);
+}
+
+void FeatureView::apply(const Event& event) {
   const auto ignore_bar = [](InstrumentId, const ClosedBar&) {};
   switch (event.type) {
     case EventType::tick: {
@@ -66,22 +107,16 @@ void FeatureView::take(const Event& event) {
 }
 
 void FeatureView::add_instrument() {
+  if (text_.owner().type != EventType::instrument) return;
   auto instrument = instrument_from_text(text_.owner().as<InstrumentRow>(), text_.text());
   if (!instrument) return;  // damage
   const std::string name = instrument->name();
   if (instruments_->size() != text_.owner().instrument) return;  // ids are given in order: damage
   const auto id = instruments_->add(*std::move(instrument));
   if (!id) return;
-  market_->enable(*id);
+  if (market_) market_->enable(*id);
   ids_[name] = *id;
   rows_.resize(*id + 1);
-}
-
-// Rows after a hole are not the engine's: none is better than a wrong one.
-void FeatureView::forget_run() {
-  market_.reset();
-  ids_.clear();
-  rows_.clear();
 }
 
 std::optional<SeenFeatures> FeatureView::row(std::string_view instrument) const {
@@ -89,6 +124,16 @@ std::optional<SeenFeatures> FeatureView::row(std::string_view instrument) const 
   const auto id = ids_.find(instrument);
   if (id == ids_.end() || rows_[id->second].seen.sequence == 0) return std::nullopt;
   return rows_[id->second].seen;
+}
+
+const FeatureSet* FeatureView::set() const {
+  const std::lock_guard lock(mutex_);
+  return set_;
+}
+
+bool FeatureView::waits_for_pack() const {
+  const std::lock_guard lock(mutex_);
+  return stage_ == Stage::waiting;
 }
 
 }  // namespace thintail::gateway

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// FeatureView: the features of the champion's set, computed from the core's events by the code that the engine computes them with.
+// FeatureView: the features of the model's set, computed from the core's events by the code that the engine computes them with.
 //   path       cold
-//   threads    take(): the feed's. row(): any
+//   threads    take(): one. The others: any
 //   invariant  a row is the engine's own, bit for bit, where the run was seen from its beginning; the engine's digest says whether it is
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -14,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/hash.hpp"
 #include "core/event/text_collector.hpp"
 #include "core/instrument/instrument_table.hpp"
 #include "ml/features/feature_engine.hpp"
@@ -32,26 +34,38 @@ struct SeenFeatures {
 
 class FeatureView {
  public:
-  // `set` lives as long as the process.
-  explicit FeatureView(const FeatureSet& set) : set_(&set) {}
+  // The set of a pack; it lives as long as the process. Null: the pack is not loaded (yet).
+  using SetOf = std::function<const FeatureSet*(const Sha256Digest&)>;
+  explicit FeatureView(SetOf set_of) : set_of_(std::move(set_of)) {}
 
   // The next event. Where some are missing before it, nothing is known until a run begins.
   void take(const Event& event);
   // The newest row of an instrument, by its name. Nothing: none yet, or this run's beginning was not seen.
   std::optional<SeenFeatures> row(std::string_view instrument) const;
-  const FeatureSet& set() const noexcept { return *set_; }
+  const FeatureSet* set() const;  // of the run; null: none, or not known
+  bool waits_for_pack() const;  // the run's model was named, but is not loaded
 
  private:
   struct Row {
     SeenFeatures seen;
     std::uint64_t digest = 0;
   };
+  // A run's model, which every later one of it agrees with on the features, is named before its first input.
+  enum class Stage : std::uint8_t { unseen, preamble, waiting, following };
+  static constexpr std::size_t kHeldMax = 65'536;  // events while the pack is loaded
+
   void begin_run();
   void forget_run();
+  void follow(const FeatureSet& set);
+  void apply(const Event& event);
   void add_instrument();  // text_ names it
 
-  const FeatureSet* set_;
+  SetOf set_of_;
   mutable std::mutex mutex_;
+  Stage stage_ = Stage::unseen;
+  const FeatureSet* set_ = nullptr;
+  Sha256Digest model_{};
+  std::vector<Event> held_;
   std::unique_ptr<InstrumentTable> instruments_;
   std::unique_ptr<MarketState> market_;
   std::map<std::string, InstrumentId, std::less<>> ids_;

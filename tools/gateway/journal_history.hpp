@@ -13,6 +13,7 @@
 
 #include "core/bars/bar_builder.hpp"
 #include "core/base/error.hpp"
+#include "core/base/hash.hpp"
 #include "core/event/event.hpp"
 #include "tools/gateway/core_model.hpp"
 
@@ -23,6 +24,7 @@ struct HistoryPage {
   std::vector<Row> rows;  // ascending
   bool has_more = false;  // older journal was left unread
   std::uint64_t resume = 0;  // where the next page goes on, if it has_more: rows before this
+  std::optional<Error> fault;  // why rows may be missing: a journal that was taken away or is damaged
 };
 
 struct JournalSession {
@@ -35,6 +37,13 @@ struct JournalSession {
   std::string path;
 };
 
+// How much of a run was read for a moment in it.
+struct RunRead {
+  std::uint32_t epoch = 0;
+  std::uint64_t last_sequence = 0;
+  std::int64_t last_ns = 0;
+};
+
 class JournalHistory {
  public:
   static constexpr std::uint64_t kPageBytes = 512u << 20;
@@ -42,8 +51,19 @@ class JournalHistory {
   // `folder`: of the instance; it need not be there.
   explicit JournalHistory(std::string folder) : folder_(std::move(folder)) {}
 
-  // The newest `bytes_max` of all journals' events, in order, each file's beginning (its instruments) included. Returns how many.
-  Result<std::uint64_t> replay_tail(std::uint64_t bytes_max, const std::function<bool(const Event&)>& take) const;
+  // The newest `bytes_max` of all journals' events, in order, each file's beginning (its instruments) included. Returns how many. What a
+  // file that was taken away or is damaged held is passed over and told in `faults`.
+  Result<std::uint64_t> replay_tail(std::uint64_t bytes_max, const std::function<bool(const Event&)>& take,
+                                    std::vector<Error>* faults = nullptr) const;
+
+  // The newest run that goes on at `until_ns` (engine time), from its beginning up to and including that time; `take` may end it early.
+  // Of a run that is still being written: waits a moment for what is known to have happened, up to `newest_sequence`. Refused, naming what is
+  // kept: a time of which no journal tells, damage before it, and more than `bytes_max` to read.
+  Result<RunRead> replay_run(std::int64_t until_ns, std::uint64_t newest_sequence, std::uint64_t bytes_max,
+                             const std::function<bool(const Event&)>& take) const;
+
+  // The models that the newest `journals` begin with, the newest first; what cannot be read has none.
+  std::vector<Sha256Digest> models_of_newest(std::size_t journals) const;
 
   // Bars that end before `end_ns`, the newest `limit` of them. `resume` is a time in ns.
   Result<HistoryPage<BarRow>> bars_before(std::string_view instrument, BarPeriod period, std::int64_t end_ns,
@@ -63,7 +83,14 @@ class JournalHistory {
     std::function<void()> begin_chunk;
     std::function<bool()> has_enough;
   };
-  Result<bool> walk_back(std::string_view instrument, const Walk& walk, Event& oldest_seen) const;
+  struct WalkEnd {
+    bool has_more = false;
+    std::optional<Error> fault;
+  };
+  Result<WalkEnd> walk_back(std::string_view instrument, const Walk& walk, Event& oldest_seen) const;
+  static Result<bool> walk_file(const std::string& path, std::string_view instrument, const Walk& walk,
+                                std::uint64_t& read, Event& oldest_seen, WalkEnd& end);
+  static Result<void> look_at_session(JournalSession& session);
 
   std::string folder_;
 };

@@ -13,6 +13,7 @@
 #include <iterator>
 #include <set>
 
+#include "core/base/hash.hpp"
 #include "core/price/decimal.hpp"
 #include "core/time/calendar.hpp"
 #include "tools/report/report_text.hpp"
@@ -210,8 +211,7 @@ void append_bar(std::string& out, const InstrumentModel& at, BarPeriod period, Q
                 bool is_closed, bool names) {
   const Ohlc prices = prices_of(row, side);
   const std::int64_t end_ns = row.end_s * kSecondNs;
-  // H4 and D1 begin where the one before ends, also when clocks change.
-  const std::int64_t start_ns = end_ns - bar_period_seconds(period) * kSecondNs;
+  const std::int64_t start_ns = bar_start_ns(period, end_ns);
   out += '{';
   if (names) {
     fmt::format_to(std::back_inserter(out), R"("instrument":{},"symbol":{},"timeframe":"{}",)", json_text(at.name),
@@ -222,6 +222,20 @@ void append_bar(std::string& out, const InstrumentModel& at, BarPeriod period, Q
       R"("start_ns":"{}","end_ns":"{}","open":"{}","high":"{}","low":"{}","close":"{}","ticks":{},"closed":{}}})",
       start_ns, end_ns, price(at, prices.open_e9), price(at, prices.high_e9), price(at, prices.low_e9),
       price(at, prices.close_e9), row.ticks, is_closed);
+}
+
+std::int64_t bar_start_ns(BarPeriod period, std::int64_t end_ns) {
+  const std::int64_t usual_ns = end_ns - bar_period_seconds(period) * kSecondNs;
+  if (period < BarPeriod::h4) return usual_ns;
+  // Cut on New York's wall clock: the one with the change of clocks is an hour shorter or longer. It begins where the one before ends.
+  const Zone& zone = Zone::new_york();
+  constexpr std::int64_t kHourNs = 3'600 * kSecondNs;
+  for (const std::int64_t start_ns : {usual_ns, usual_ns + kHourNs, usual_ns - kHourNs}) {
+    if (period_end_ns(period, start_ns, zone) == end_ns && period_end_ns(period, start_ns - 1, zone) == start_ns) {
+      return start_ns;
+    }
+  }
+  return usual_ns;  // no bar of ours ends there: damage
 }
 
 std::optional<BarRow> forming_bar(const InstrumentModel& at, BarPeriod period) {
@@ -246,18 +260,16 @@ Json prediction_json(const CoreModel& model, const InstrumentModel& at, const Pr
   json["state"] = named(kStates, static_cast<std::size_t>(row.state));
   json["defined_lanes"] = row.defined_lanes;
   json["model_slot"] = row.slot;
-  json["model_sha256"] = nullptr;
-  if (model.sample) {
-    for (const ModelSample& slot : model.sample->models) {
-      if (slot.slot == row.slot) json["model_sha256"] = slot.sha256;
-    }
-  }
-  json["horizon_ns"] = ns_or_null(model.horizon_ns);
+  const ModelRecord* made_by = model.model_of(row);
+  const std::int64_t horizon_ns = made_by != nullptr && made_by->facts ? made_by->facts->horizon_ns : 0;
+  json["model_sha256"] = made_by == nullptr ? Json(nullptr) : Json(to_hex(made_by->digest));
+  json["model_reason"] = model_reason(made_by);
+  json["horizon_ns"] = ns_or_null(horizon_ns);
   json["mid"] = fmt::format("{:.{}f}", row.mid, at.digits + 1);
   json["realised"] = row.realised ? real(*row.realised) : Json(nullptr);
   const bool is_judged = row.realised && row.state == PredictionState::valid;
   const bool is_flat = is_judged && (*row.realised == 0.0 || row.score == 0.0f);
-  if (model.horizon_ns == 0 || row.state != PredictionState::valid) {
+  if (horizon_ns == 0 || row.state != PredictionState::valid) {
     json["outcome"] = nullptr;
   } else {
     json["outcome"] = !is_judged                               ? "pending"
@@ -265,9 +277,37 @@ Json prediction_json(const CoreModel& model, const InstrumentModel& at, const Pr
                       : (*row.realised > 0) == (row.score > 0) ? "right"
                                                                : "wrong";
   }
-  json["due_ns"] = model.horizon_ns == 0 ? Json(nullptr) : Json(ns_text(row.time_ns + model.horizon_ns));
+  json["due_ns"] = horizon_ns == 0 ? Json(nullptr) : Json(ns_text(row.time_ns + horizon_ns));
   return json;
 }
+
+namespace {
+
+// What the gate compared, in the unit of its rule; null where the rule compares nothing.
+Json veto_json(const InstrumentModel& at, const Reject& reject) {
+  const auto rule = static_cast<RiskRule>(reject.rule);
+  Json json = {{"rule", risk_rule_name(rule)}, {"limit", nullptr}, {"observed", nullptr}, {"unit", nullptr}};
+  const auto put = [&](std::string limit, std::string observed, const char* unit) {
+    json["limit"] = std::move(limit);
+    json["observed"] = std::move(observed);
+    json["unit"] = unit;
+  };
+  const std::string limit = fmt::format("{}", reject.limit);
+  const std::string observed = fmt::format("{}", reject.observed);
+  switch (rule) {
+    case RiskRule::stale_quote: put(limit, observed, "ns"); break;
+    case RiskRule::crossed_quote: put(price(at, reject.limit), price(at, reject.observed), "bid, ask"); break;
+    case RiskRule::lot_step:
+    case RiskRule::max_order_quantity:
+    case RiskRule::max_position: put(quantity(reject.limit), quantity(reject.observed), "base"); break;
+    case RiskRule::throttle: put(limit, observed, "orders/s, ns since the oldest of that many"); break;
+    case RiskRule::open_orders: put(limit, observed, "orders"); break;
+    default: break;
+  }
+  return json;
+}
+
+}  // namespace
 
 Json signal_json(const CoreModel& model, const SignalRow& row) {
   static constexpr std::array<std::string_view, 3> kOutcomes = {"none", "intent", "rejected"};
@@ -290,9 +330,7 @@ Json signal_json(const CoreModel& model, const SignalRow& row) {
   json["client_order_id"] = is_intent ? Json(number(row.client_order_id)) : Json(nullptr);
   json["veto"] = nullptr;
   if (row.outcome == SignalOutcome::rejected) {
-    json["veto"] = Json{{"rule", risk_rule_name(static_cast<RiskRule>(row.reject.rule))},
-                        {"limit", fmt::format("{}", row.reject.limit)},
-                        {"observed", fmt::format("{}", row.reject.observed)}};
+    json["veto"] = veto_json(at, row.reject);
   }
   return json;
 }
@@ -588,36 +626,51 @@ Json risk_json(const CoreModel& model, std::uint32_t index) {
   return json;
 }
 
-Json models_json(const CoreModel& model, const std::optional<ChampionFacts>& champion) {
+Json model_reason(const ModelRecord* model) {
+  if (model == nullptr) return "the event that named it was never seen";
+  if (model->facts) return nullptr;
+  return model->why_unknown.empty() ? Json("its pack is being loaded") : Json(printable(model->why_unknown, 400));
+}
+
+Json models_json(const CoreModel& model) {
+  static constexpr std::array<std::string_view, 4> kStates = {"absent", "active", "shadow", "retired"};
+  static constexpr std::array<std::string_view, 4> kRoles = {"none", "champion", "challenger", "retired"};
   Json items = Json::array();
   if (!model.sample) return items;
   for (const ModelSample& slot : model.sample->models) {
-    const bool is_known = champion && champion->sha256.starts_with(slot.sha256);
+    const ModelRecord* known = model.model_of(slot.digest);
+    const ModelFacts* facts = known == nullptr ? nullptr : known->facts.get();
+    const auto text = [&](std::string ModelFacts::* member) {
+      return facts == nullptr || (facts->*member).empty() ? Json(nullptr) : Json(facts->*member);
+    };
     Json json;
     json["slot"] = slot.slot;
-    json["state"] = slot.state == shm::ModelState::active ? "active" : "absent";
-    json["role"] = slot.slot == 0 ? "champion" : "challenger";
+    json["state"] = named(kStates, static_cast<std::size_t>(slot.state));
+    json["role"] = named(kRoles, static_cast<std::size_t>(slot.state));
     json["version"] = slot.version;
-    json["sha256"] = is_known ? champion->sha256 : slot.sha256;
-    json["since_ns"] = ns_or_null(model.epoch_began_ns);
-    json["name"] = is_known ? Json(champion->name) : Json(nullptr);
-    json["feature_set"] = is_known ? Json(champion->feature_set) : Json(nullptr);
-    json["label"] = is_known ? Json(champion->label) : Json(nullptr);
-    json["horizon_ns"] = is_known ? ns_or_null(champion->horizon_ns) : Json(nullptr);
-    json["kind"] = is_known ? Json(champion->kind) : Json(nullptr);
-    json["trees"] = is_known && champion->trees != 0 ? Json(champion->trees) : Json(nullptr);
-    json["trained_on"] = is_known ? Json(champion->trained_on) : Json(nullptr);
-    json["last_score"] = slot.last ? real(slot.last->score) : Json(nullptr);
-    json["last_ns"] = slot.last ? Json(ns_text(slot.last->time_ns)) : Json(nullptr);
-    json["last_state"] = !slot.last                                        ? Json(nullptr)
+    json["sha256"] = to_hex(slot.digest);
+    json["since_ns"] = ns_or_null(slot.since_ns);
+    json["reason"] = model_reason(known);
+    json["name"] = text(&ModelFacts::name);
+    json["feature_set"] = text(&ModelFacts::feature_set);
+    json["label"] = text(&ModelFacts::label);
+    json["horizon_ns"] = facts == nullptr ? Json(nullptr) : ns_or_null(facts->horizon_ns);
+    json["kind"] = text(&ModelFacts::kind);
+    json["trees"] = facts != nullptr && facts->trees != 0 ? Json(facts->trees) : Json(nullptr);
+    json["trained_on"] = text(&ModelFacts::trained_on);
+    // What a slot said before this model came into it was another's.
+    const bool has_last = slot.last && slot.last->time_ns >= slot.since_ns;
+    json["last_score"] = has_last ? real(slot.last->score) : Json(nullptr);
+    json["last_ns"] = has_last ? Json(ns_text(slot.last->time_ns)) : Json(nullptr);
+    json["last_state"] = !has_last                                         ? Json(nullptr)
                          : slot.last->state == PredictionState::valid      ? Json("valid")
                          : slot.last->state == PredictionState::warming_up ? Json("warming_up")
                                                                            : Json("not_finite");
-    const auto seen = model.predictions_by_slot.find(static_cast<std::uint16_t>(slot.slot));
-    json["predictions"] = seen == model.predictions_by_slot.end() ? Json(nullptr) : Json(number(seen->second));
-    json["hit_rate"] = model.judged.judged == 0 || slot.slot != 0
-                           ? Json(nullptr)
-                           : Json(static_cast<double>(model.judged.right) / static_cast<double>(model.judged.judged));
+    const bool is_judged = known != nullptr && known->judged.judged != 0;
+    json["predictions"] = known == nullptr ? Json(nullptr) : Json(number(known->predictions));
+    json["hit_rate"] = is_judged
+                           ? Json(static_cast<double>(known->judged.right) / static_cast<double>(known->judged.judged))
+                           : Json(nullptr);
     items.push_back(std::move(json));
   }
   return items;
@@ -634,20 +687,24 @@ Json stage_json(const StageHistory& stage, bool with_buckets) {
                {"p999_ns", run.percentile_ns(99.9)},
                {"max_ns", run.max_ns}};
   if (!with_buckets) return json;
-  // By powers of two: from the first to the last that holds anything.
-  std::map<unsigned, std::uint64_t> powers;
-  for (std::uint32_t bucket = 0; bucket < kHistogramBuckets; ++bucket) {
-    if (run.counts[bucket] != 0)
-      powers[static_cast<unsigned>(std::bit_width(histogram_bucket_low(bucket)))] += run.counts[bucket];
-  }
   Json buckets = Json::array();
-  if (!powers.empty()) {
-    for (unsigned power = powers.begin()->first; power <= powers.rbegin()->first; ++power) {
-      buckets.push_back({{"le_ns", std::uint64_t{1} << power}, {"count", powers.contains(power) ? powers[power] : 0}});
-    }
-  }
+  for (const auto& [le_ns, count] : powers_of_two(run)) buckets.push_back({{"le_ns", le_ns}, {"count", count}});
   json["buckets"] = std::move(buckets);
   return json;
+}
+
+std::vector<std::pair<std::uint64_t, std::uint64_t>> powers_of_two(const HistogramSnapshot& seen) {
+  std::map<unsigned, std::uint64_t> powers;
+  for (std::uint32_t bucket = 0; bucket < kHistogramBuckets; ++bucket) {
+    if (seen.counts[bucket] != 0)
+      powers[static_cast<unsigned>(std::bit_width(histogram_bucket_low(bucket)))] += seen.counts[bucket];
+  }
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> rows;
+  if (powers.empty()) return rows;
+  for (unsigned power = powers.begin()->first; power <= powers.rbegin()->first; ++power) {
+    rows.emplace_back(std::uint64_t{1} << power, powers.contains(power) ? powers[power] : 0);
+  }
+  return rows;
 }
 
 Json stage_second_json(const StageSecond& second) {
@@ -801,8 +858,8 @@ Json sessions_json(const CoreModel& model, const std::vector<JournalSession>& se
   bool has_current = false;
   for (const JournalSession& session : sessions) {
     has_current |= session.epoch == model.epoch;
-    add(session.epoch, ns_text(session.created_ns), session.ended_ns ? Json(ns_text(*session.ended_ns)) : Json(nullptr),
-        number(session.events), session.is_closed);
+    add(session.epoch, ns_or_null(session.created_ns),
+        session.ended_ns ? Json(ns_text(*session.ended_ns)) : Json(nullptr), number(session.events), session.is_closed);
   }
   if (!has_current && model.epoch != 0) {
     add(model.epoch, ns_or_null(model.epoch_began_ns), ns_or_null(model.time_ns), nullptr,

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tools/gateway/circuit_breaker.hpp"
 #include "tools/gateway/core_feed.hpp"
 #include "tools/gateway/core_model.hpp"
 #include "tools/gateway/journal_history.hpp"
@@ -31,18 +32,7 @@ struct GatewayFacts {
   std::string journal_path;  // the newest; empty: none
   std::optional<std::uint64_t> journal_bytes;
   std::vector<std::string> notes;
-};
-
-// Of a champion's file, where the gateway has the same one.
-struct ChampionFacts {
-  std::string name;
-  std::string sha256;  // all 64 digits
-  std::string feature_set;
-  std::string label;
-  std::int64_t horizon_ns = 0;
-  std::string kind;
-  std::uint32_t trees = 0;
-  std::string trained_on;
+  std::vector<BreakerState> breakers;  // of what the gateway waits for: "core", "journal"
 };
 
 std::string dumped(const Json& json);  // bytes that are no UTF-8 replaced
@@ -57,6 +47,8 @@ void append_tick(std::string& out, const InstrumentModel& at, const TickRow& row
 // One bar; `names` puts instrument, symbol and timeframe in front.
 void append_bar(std::string& out, const InstrumentModel& at, BarPeriod period, QuoteSide side, const BarRow& row,
                 bool is_closed, bool names);
+// Where the bar that ends there begins: H4 and D1 last an hour less or more where New York's clocks change.
+std::int64_t bar_start_ns(BarPeriod period, std::int64_t end_ns);
 std::optional<BarRow> forming_bar(const InstrumentModel& at, BarPeriod period);
 
 Json prediction_json(const CoreModel& model, const InstrumentModel& at, const PredictionRow& row);
@@ -76,8 +68,12 @@ Json command_json(const CoreModel& model, const CommandRow& row);
 Json log_json(const CoreModel& model, const LogRow& row);
 Json gate_json(const CoreModel& model, bool has_latch_file);
 Json risk_json(const CoreModel& model, std::uint32_t index);
-Json models_json(const CoreModel& model, const std::optional<ChampionFacts>& champion);
+Json models_json(const CoreModel& model);
+// Why what a pack means is not known; null where it is. `model` may be null: nothing told which one it was.
+Json model_reason(const ModelRecord* model);
 Json stage_json(const StageHistory& stage, bool with_buckets);
+// Counts by powers of two, from the first that holds anything to the last: (end, count).
+std::vector<std::pair<std::uint64_t, std::uint64_t>> powers_of_two(const HistogramSnapshot& seen);
 Json stage_second_json(const StageSecond& second);
 Json replay_json(const CoreModel& model, const GatewayFacts& facts);
 Json threads_json(const CoreModel& model);

@@ -32,11 +32,11 @@ void on_stop_signal(int number) { g_stop_signal = number; }
 struct Arguments {
   std::string config_path;
   std::vector<std::string> sets;
-  std::string instance;
+  std::vector<std::string> instances;
   std::string shm_directory;
   std::string journal_directory;
   std::string state_directory;
-  std::string model;
+  std::vector<std::string> models;  // "PATH", "INSTANCE=PATH"
   std::string bind = "127.0.0.1";
   std::uint16_t port = 8000;
   std::vector<std::string> other_listeners;  // "8001=market,trading,system"
@@ -49,7 +49,10 @@ struct Arguments {
   std::vector<std::string> cors;
   std::vector<std::string> trusted_proxies;
   std::vector<std::string> symbols;
+  std::vector<std::string> rate_limits;  // "read=5000"
+  std::string bars;
   std::string replay_speed;
+  std::string training_folder;
   std::string code_role = "none";
   bool is_public = false;
   bool ends_with_parent = false;
@@ -92,6 +95,33 @@ Result<http::Listener> listener_of(const std::string& text, const std::string& b
   return listener;
 }
 
+// "read=5000": so many requests in the class's window.
+Result<void> set_rate_limit(http::RateLimitOptions& rates, const std::string& text) {
+  const std::size_t mark = std::min(text.find('='), text.size());
+  const std::string_view name = std::string_view(text).substr(0, mark);
+  http::RateLimit* const limit = name == "read"      ? &rates.read
+                                 : name == "data"    ? &rates.data
+                                 : name == "trading" ? &rates.trading
+                                                     : nullptr;
+  std::int64_t requests = 0;
+  const char* const end = text.data() + text.size();
+  const char* const begin = std::min(text.data() + mark + 1, end);
+  const auto [last, fault] = std::from_chars(begin, end, requests);
+  if (limit == nullptr || fault != std::errc{} || last != end || requests <= 0) {
+    return fail(bad_option("--rate-limit", "read=N, data=N or trading=N with N of at least 1", text));
+  }
+  limit->requests = requests;
+  return {};
+}
+
+// Empty where it is not there.
+std::string beside_us(const char* program) {
+  std::error_code fault;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", fault);
+  const auto path = self.parent_path() / program;
+  return fault || ::access(path.c_str(), X_OK) != 0 ? std::string() : path.string();
+}
+
 Result<gateway::GatewayOptions> options_of(const Arguments& arguments) {
   std::vector<Override> overrides;
   for (const std::string& text : arguments.sets) {
@@ -106,12 +136,27 @@ Result<gateway::GatewayOptions> options_of(const Arguments& arguments) {
     return argument.empty() ? setting : argument;
   };
   gateway::GatewayOptions options;
-  options.instance = chosen(arguments.instance, settings.core.instance);
+  options.instance = settings.core.instance;
+  options.instances = arguments.instances;
   options.shm_directory = chosen(arguments.shm_directory, settings.shm.directory);
   options.journal_directory = chosen(arguments.journal_directory, settings.journal.directory);
   options.state_directory = arguments.state_directory;
-  options.model_path = chosen(arguments.model, settings.model.path);
+  options.model_path = settings.model.path;
+  for (const std::string& text : arguments.models) {
+    const std::size_t mark = std::min(text.find('='), text.size());
+    const std::string name = text.substr(0, mark);
+    if (std::ranges::find(options.instances, name) != options.instances.end() && mark < text.size()) {
+      options.model_paths[name] = text.substr(mark + 1);
+    } else {
+      options.model_path = text;
+    }
+  }
+  options.bars_directory = arguments.bars;
+  options.bar_sources = settings.sources;
   options.replay_speed = arguments.replay_speed;
+  options.training_folder = arguments.training_folder;
+  options.train_program = beside_us("thintail-train");
+  options.config_path = arguments.config_path;
   options.version = THINTAIL_VERSION;
   for (const std::string& text : arguments.symbols) {
     const std::size_t mark = text.find('=');
@@ -140,12 +185,15 @@ Result<gateway::GatewayOptions> options_of(const Arguments& arguments) {
     TT_TRY(const http::Network network, http::parse_network(text));
     server.front.trusted_proxies.push_back(network);
   }
+  for (const std::string& text : arguments.rate_limits) TT_TRY_VOID(set_rate_limit(server.front.rates, text));
   return options;
 }
 
 void print_ways_in(const gateway::GatewayOptions& options, http::Server& server, const Arguments& arguments) {
   const char* scheme = server.is_tls() ? "https" : "http";
-  const std::string base = fmt::format("{}://{}:{}", scheme, arguments.bind, server.port());
+  // Of several instances each has its page; the links name the first.
+  const std::string prefix = options.instances.size() > 1 ? "/i/" + options.instances.front() : std::string();
+  const std::string base = fmt::format("{}://{}:{}{}", scheme, arguments.bind, server.port(), prefix);
   if (const auto role = http::role_from_name(arguments.code_role); role && *role != http::Role::none) {
     fmt::print("dashboard  {}/#code={}\n           good once, for 5 minutes, as {}\n", base, server.issue_code(*role),
                http::role_name(*role));
@@ -156,7 +204,7 @@ void print_ways_in(const gateway::GatewayOptions& options, http::Server& server,
     fmt::print("gateway    {}\n", base);
   }
   if (!options.server.unix_path.empty()) {
-    fmt::print("curl       curl --unix-socket {} http://localhost/api/v1/quotes\n", options.server.unix_path);
+    fmt::print("curl       curl --unix-socket {} http://localhost{}/api/v1/quotes\n", options.server.unix_path, prefix);
   }
   std::fflush(stdout);
 }
@@ -191,12 +239,17 @@ int main(int argc, char** argv) {
     Arguments arguments;
     app.add_option("--config", arguments.config_path, "The core's configuration file (TOML)");
     app.add_option("--set", arguments.sets, "One setting over file and environment")->type_name("SECTION.KEY=VALUE");
-    app.add_option("--instance", arguments.instance, "Which core");
+    app.add_option("--instance", arguments.instances,
+                   "Which core; several, each under /i/NAME/, where it is given again or as a list")
+        ->delimiter(',')
+        ->type_name("NAME[,NAME]");
     app.add_option("--shm-directory", arguments.shm_directory, "Where its segment lies");
     app.add_option("--journal-directory", arguments.journal_directory,
                    "Where its journals lie: history, and the kill latch");
     app.add_option("--state-directory", arguments.state_directory, "Where the gateway keeps what must outlive it");
-    app.add_option("--model", arguments.model, "The champion's file, for what it means and for /predict");
+    app.add_option("--model", arguments.models,
+                   "Where else than in its store a core's model lies; with a name in front, of that instance only")
+        ->type_name("[INSTANCE=]PATH");
     app.add_option("--bind", arguments.bind, "Address; any but loopback needs TLS and a credential");
     app.add_option("--port", arguments.port, "Port; 0: any free one");
     app.add_option("--also-listen", arguments.other_listeners, "Another port for some routes, bearer only")
@@ -212,7 +265,16 @@ int main(int argc, char** argv) {
     app.add_option("--cors-origin", arguments.cors, "Another origin whose pages may read with a token");
     app.add_option("--trusted-proxy", arguments.trusted_proxies, "Address or network whose X-Forwarded-* is believed");
     app.add_option("--symbol", arguments.symbols, "Another spelling of a symbol")->type_name("SPELLING=SYMBOL");
+    app.add_option("--rate-limit", arguments.rate_limits,
+                   "Requests that one credential may make in its class's window: read 1000 a minute, data 1000 and "
+                   "trading 100 an hour where it is left out")
+        ->type_name("CLASS=N");
+    app.add_option(
+           "--bars", arguments.bars,
+           "Folder of bar files for history before the journals: FILE, or INSTRUMENT/FILE where the name does not tell")
+        ->type_name("FOLDER");
     app.add_option("--replay-speed", arguments.replay_speed, "What to show as the replay's speed");
+    app.add_option("--training-folder", arguments.training_folder, "Tick files that models/retrain may name");
     app.add_option("--print-code", arguments.code_role, "Print a one-use link for a browser: viewer, trader or admin");
     app.add_flag("--public-read", arguments.is_public, "Market data without credentials, 60 requests a minute");
     app.add_flag("--end-with-parent", arguments.ends_with_parent, "End when the starting process does");

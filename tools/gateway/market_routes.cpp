@@ -8,6 +8,8 @@
 #include <cmath>
 #include <iterator>
 
+#include "tools/gateway/feature_view.hpp"
+#include "tools/gateway/history_route.hpp"
 #include "tools/gateway/route_tools.hpp"
 
 namespace thintail::gateway {
@@ -19,24 +21,9 @@ using http::Route;
 using In = http::Parameter::In;
 namespace s = schema;
 
-constexpr std::int64_t kSecondNs = 1'000'000'000;
-
 std::vector<http::Parameter> joined(std::vector<http::Parameter> first, const std::vector<http::Parameter>& second) {
   first.insert(first.end(), second.begin(), second.end());
   return first;
-}
-
-// Of rows that span [from, to]: whether events between were never seen.
-bool is_complete(const CoreModel& model, std::int64_t from_ns, std::int64_t to_ns) {
-  return std::ranges::none_of(model.gaps, [&](const auto& gap) {
-    const std::int64_t end_ns = gap.second == 0 ? model.time_ns : gap.second;
-    return gap.first < to_ns && end_ns > from_ns;
-  });
-}
-
-std::string coverage_text(std::optional<std::int64_t> from_ns, std::optional<std::int64_t> to_ns, bool is_whole) {
-  const auto one = [](const std::optional<std::int64_t>& ns) { return ns ? fmt::format("\"{}\"", *ns) : "null"; };
-  return fmt::format(R"({{"from_ns":{},"to_ns":{},"complete":{}}})", one(from_ns), one(to_ns), is_whole);
 }
 
 Response instruments(const Parts& parts) {
@@ -105,17 +92,18 @@ Response ticks(const Parts& parts, const Request& request) {
     return std::nullopt;
   });
   if (refusal) return *refusal;
-  bool is_whole = true;
+  std::optional<std::string> missing;
   if (asks_journal) {
     auto older = parts.history->ticks_before(shown.name, oldest, limit - rows.size());
     if (!older) return http::problem(older.error());
+    if (older->fault) missing = older->fault->message();
     std::erase_if(older->rows, [&](const TickRow& row) { return row.time_ns < from_ns || row.time_ns > to_ns; });
     rows.insert(rows.begin(), older->rows.begin(), older->rows.end());
     if (older->has_more) next = older->resume;
   }
-  is_whole = rows.empty() || parts.model->read([&](const CoreModel& model) {
-    return is_complete(model, rows.front().time_ns, rows.back().time_ns);
-  });
+  if (!rows.empty() && !missing && !is_complete(parts, rows.front().time_ns, rows.back().time_ns)) {
+    missing = kOvertaken;
+  }
   std::string body = fmt::format(R"({{"core":{},"instrument":{},"items":[)", core, dumped(Json(shown.name)));
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (i != 0) body += ',';
@@ -125,84 +113,7 @@ Response ticks(const Parts& parts, const Request& request) {
     return rows.empty() ? std::nullopt : std::optional(is_front ? rows.front().time_ns : rows.back().time_ns);
   };
   fmt::format_to(std::back_inserter(body), R"(],"coverage":{},"next_cursor":{}}})",
-                 coverage_text(edge(true), edge(false), is_whole), dumped(cursor_json(next)));
-  return Response::json_text(std::move(body));
-}
-
-Response history(const Parts& parts, const Request& request) {
-  const auto period = timeframe_from_text(request.parameter("timeframe"));
-  if (!period) {
-    return http::problem(ErrorCode::http_parameter, "timeframe: M1 M5 M15 M30 H1 H4 D1",
-                         {{"path.timeframe", "no timeframe of ours"}});
-  }
-  const std::string_view side_text = request.query_value("side").value_or("bid");
-  const QuoteSide side = side_text == "ask" ? QuoteSide::ask : side_text == "mid" ? QuoteSide::mid : QuoteSide::bid;
-  const std::size_t limit = limit_of(request);
-  const std::uint64_t cursor = cursor_of(request);
-  const std::int64_t from_ns = request.query_integer("from_ns", std::numeric_limits<std::int64_t>::min());
-  const std::int64_t to_ns = request.query_integer("to_ns", std::numeric_limits<std::int64_t>::max());
-  const auto end_of = [](const BarRow& row) { return row.end_s * std::uint64_t{1'000'000'000}; };
-  const auto takes = [&](const BarRow& row) {
-    const std::int64_t end_ns = row.end_s * kSecondNs;
-    return end_ns <= to_ns && end_ns > from_ns;
-  };
-  std::vector<BarRow> rows;
-  std::optional<BarRow> forming;
-  std::optional<std::uint64_t> next;
-  InstrumentModel shown;
-  bool asks_journal = false;
-  std::uint64_t oldest = std::min<std::uint64_t>(cursor, std::numeric_limits<std::int64_t>::max());
-  std::string core;
-  const auto refusal = parts.model->read([&](const CoreModel& model) -> std::optional<Response> {
-    const auto index = instrument_of(model, request.parameter("symbol"));
-    if (!index) return index.error();
-    const InstrumentModel& at = model.instruments[*index];
-    shown.name = at.name;
-    shown.symbol = at.symbol;
-    shown.digits = at.digits;
-    const auto& closed = at.bars[static_cast<std::size_t>(*period)];
-    forming = forming_bar(at, *period);
-    if (forming && (end_of(*forming) >= cursor || !takes(*forming))) forming.reset();
-    const auto page = newest_rows(closed, cursor, limit - (forming ? 1 : 0), end_of, takes);
-    for (const BarRow* row : page.rows) rows.push_back(*row);
-    next = page.next;
-    const bool is_evicted = !model.has_all_history || closed.size() >= model.limits.bars;
-    const bool reaches_back = closed.empty() || closed.front().end_s * kSecondNs > from_ns;
-    asks_journal = !next && is_evicted && reaches_back && rows.size() < limit;
-    if (!closed.empty()) oldest = std::min(oldest, end_of(closed.front()));
-    core = dumped(core_json(model, parts.instance, wall_now_ns()));
-    return std::nullopt;
-  });
-  if (refusal) return *refusal;
-  if (asks_journal) {
-    auto older =
-        parts.history->bars_before(shown.name, *period, static_cast<std::int64_t>(oldest), limit - rows.size());
-    if (!older) return http::problem(older.error());
-    std::erase_if(older->rows, [&](const BarRow& row) { return !takes(row); });
-    rows.insert(rows.begin(), older->rows.begin(), older->rows.end());
-    if (older->has_more) next = older->resume;
-  }
-  const bool has_forming = forming.has_value();
-  if (forming) rows.push_back(*forming);
-  const std::int64_t length_ns = bar_period_seconds(*period) * kSecondNs;
-  const bool is_whole = rows.empty() || parts.model->read([&](const CoreModel& model) {
-    return is_complete(model, rows.front().end_s * kSecondNs - length_ns, rows.back().end_s * kSecondNs);
-  });
-  std::string body =
-      fmt::format(R"({{"core":{},"instrument":{},"timeframe":"{}","side":"{}","items":[)", core,
-                  dumped(Json(shown.name)), kBarPeriodNames[static_cast<std::size_t>(*period)], side_text);
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (i != 0) body += ',';
-    append_bar(body, shown, *period, side, rows[i], !(has_forming && i + 1 == rows.size()), false);
-  }
-  std::optional<std::int64_t> first;
-  std::optional<std::int64_t> last;
-  if (!rows.empty()) {
-    first = rows.front().end_s * kSecondNs - length_ns;
-    last = rows.back().end_s * kSecondNs;
-  }
-  fmt::format_to(std::back_inserter(body), R"(],"coverage":{},"next_cursor":{}}})",
-                 coverage_text(first, last, is_whole), dumped(cursor_json(next)));
+                 coverage_text(edge(true), edge(false), missing), dumped(cursor_json(next)));
   return Response::json_text(std::move(body));
 }
 
@@ -272,18 +183,21 @@ Response regime(const Parts& parts, const Request& request) {
 Response features(const Parts& parts, const Request& request) {
   std::string name;
   Json core;
+  bool has_model = false;
   const auto refusal = parts.model->read([&](const CoreModel& model) -> std::optional<Response> {
     const auto index = instrument_of(model, request.parameter("symbol"));
     if (!index) return index.error();
     name = model.instruments[*index].name;
     core = core_json(model, parts.instance, wall_now_ns());
+    has_model = model.model_in_force() != nullptr || (model.sample && !model.sample->models.empty());
     return std::nullopt;
   });
   if (refusal) return *refusal;
-  const auto seen = parts.features == nullptr ? std::nullopt : parts.features->row(name);
+  const auto seen = parts.features->row(name);
+  const FeatureSet* set = parts.features->set();
   Json items = Json::array();
-  if (seen) {
-    const auto lanes = parts.features->set().lanes();
+  if (seen && set != nullptr) {
+    const auto lanes = set->lanes();
     for (std::size_t lane = 0; lane < lanes.size(); ++lane) {
       const bool is_defined = seen->row.defined.test(lane) && std::isfinite(seen->row.values[lane]);
       const float value = seen->row.values[lane];
@@ -292,17 +206,15 @@ Response features(const Parts& parts, const Request& request) {
                        {"value", is_defined ? Json::parse(fmt::format("{}", value), nullptr, false) : Json(nullptr)}});
     }
   }
-  return Response::json(
-      {{"core", std::move(core)},
-       {"instrument", name},
-       {"feature_set", parts.features == nullptr ? Json(nullptr) : Json(parts.features->set().name())},
-       {"time_ns", seen ? Json(ns_text(seen->time_ns)) : Json(nullptr)},
-       {"sequence", seen ? Json(fmt::format("{}", seen->sequence)) : Json(nullptr)},
-       {"is_engines", seen && seen->is_engines ? Json(*seen->is_engines) : Json(nullptr)},
-       {"items", std::move(items)},
-       {"reason", parts.features == nullptr ? Json("no_model")
-                  : seen                    ? Json(nullptr)
-                                            : Json("not_seen")}});
+  const char* missing = has_model ? parts.features->waits_for_pack() ? "model_unknown" : "not_seen" : "no_model";
+  return Response::json({{"core", std::move(core)},
+                         {"instrument", name},
+                         {"feature_set", set == nullptr ? Json(nullptr) : Json(set->name())},
+                         {"time_ns", seen ? Json(ns_text(seen->time_ns)) : Json(nullptr)},
+                         {"sequence", seen ? Json(fmt::format("{}", seen->sequence)) : Json(nullptr)},
+                         {"is_engines", seen && seen->is_engines ? Json(*seen->is_engines) : Json(nullptr)},
+                         {"items", std::move(items)},
+                         {"reason", seen ? Json(nullptr) : Json(missing)}});
 }
 
 Response forex(const Parts& parts) {
@@ -347,22 +259,7 @@ void add_market_routes(std::vector<Route>& routes, const Parts& parts) {
           {{"/mt5/ticks/{symbol}"}, {"/api/v1/data/ticks/{symbol}"}});
   tick_route.may_block = true;
   tick_route.rate_class = http::RateClass::data;
-  auto bars_covered = covered;
-  bars_covered.emplace_back("timeframe", s::text(4));
-  bars_covered.emplace_back("side", s::one_of({"bid", "ask", "mid"}));
-  const http::Parameter side{.name = "side",
-                             .in = In::query,
-                             .is_required = false,
-                             .schema = s::one_of({"bid", "ask", "mid"}),
-                             .description = "bid where it is left out"};
-  Route& bars = get(
-      "/api/v1/history/{symbol}/{timeframe}", "listBars", "Bars, newest page first; the forming one is flagged",
-      s::page_of("Bar", bars_covered),
-      joined(joined({symbol_parameter(In::path), timeframe_parameter(), side}, page_parameters()), span_parameters()),
-      [parts](const Request& request) { return history(parts, request); },
-      {{"/mt5/history/{symbol}/{timeframe}"}, {"/api/v1/data/history/{symbol}/{timeframe}"}});
-  bars.may_block = true;
-  bars.rate_class = http::RateClass::data;
+  add_history_route(routes, parts);
   const auto reason = s::maybe(s::one_of({"no_model", "none_yet"}));
   get("/api/v1/predictions/{symbol}", "getPrediction", "The newest prediction of the champion",
       s::object({{"core", core},
@@ -395,7 +292,7 @@ void add_market_routes(std::vector<Route>& routes, const Parts& parts) {
                  {"items", s::list_of(s::object({{"lane", {{"type", "integer"}}},
                                                  {"name", s::text(64)},
                                                  {"value", s::maybe({{"type", "number"}})}}))},
-                 {"reason", s::maybe(s::one_of({"no_model", "not_seen"}))}}),
+                 {"reason", s::maybe(s::one_of({"no_model", "model_unknown", "not_seen"}))}}),
       {symbol_parameter(In::path)}, [parts](const Request& request) { return features(parts, request); });
   get("/api/v1/forex/all", "listForex", "Quotes and predictions of currencies, gold and silver",
       s::object({{"core", core},

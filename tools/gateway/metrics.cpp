@@ -2,11 +2,16 @@
 #include "tools/gateway/metrics.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
 #include <iterator>
+
+#include "core/time/calendar.hpp"
+#include "tools/gateway/gap_sampler.hpp"
 
 namespace thintail::gateway {
 namespace {
@@ -39,10 +44,22 @@ class Writer {
     fmt::format_to(std::back_inserter(out_), "thintail_{}", name);
     char separator = '{';
     for (const auto& [label, text] : labels) {
+      if (text.empty()) continue;  // to Prometheus an empty label is none
       fmt::format_to(std::back_inserter(out_), "{}{}=\"{}\"", separator, label, escaped(text));
       separator = ',';
     }
     if (separator == ',') out_ += '}';
+    if constexpr (std::is_floating_point_v<Value>) {
+      // The format's words for what is no number.
+      if (std::isnan(value)) {
+        out_ += " NaN\n";
+        return;
+      }
+      if (std::isinf(value)) {
+        out_ += value > 0 ? " +Inf\n" : " -Inf\n";
+        return;
+      }
+    }
     fmt::format_to(std::back_inserter(out_), " {}\n", value);
   }
   template <class Value>
@@ -59,31 +76,92 @@ class Writer {
 double seconds(std::int64_t ns) { return static_cast<double>(ns) / 1e9; }
 double units(i128 money_e18) { return static_cast<double>(money_e18) / 1e18; }
 
-void write_stages(Writer& out, const std::vector<StageHistory>& stages) {
-  out.family("stage_seconds", "histogram", "Where the time of a tick goes, by stage.");
-  for (const StageHistory& stage : stages) {
-    std::uint64_t below = 0;
-    std::uint32_t bucket = 0;
-    for (unsigned power = kFirstPower; power <= kLastPower; ++power) {
-      const std::uint64_t end = std::uint64_t{1} << power;
-      for (; bucket < kHistogramBuckets && histogram_bucket_high(bucket) <= end; ++bucket) {
-        below += stage.run.counts[bucket];
-      }
-      out.row("stage_seconds_bucket",
-              {{"stage", stage.name}, {"le", fmt::format("{:g}", static_cast<double>(end) / 1e9)}}, below);
-    }
-    out.row("stage_seconds_bucket", {{"stage", stage.name}, {"le", "+Inf"}}, stage.run.count);
-    out.row("stage_seconds_sum", {{"stage", stage.name}}, static_cast<double>(stage.run.total_ns) / 1e9);
-    out.row("stage_seconds_count", {{"stage", stage.name}}, stage.run.count);
+// Buckets, sum and count of one histogram; `label` may be none.
+void write_histogram(Writer& out, std::string_view name, std::pair<std::string_view, std::string_view> label,
+                     const HistogramSnapshot& seen) {
+  const auto row = [&](std::string_view part, std::string_view le, auto value) {
+    const std::string full = fmt::format("{}_{}", name, part);
+    out.row(full, {label, {"le", le}}, value);
+  };
+  std::uint64_t below = 0;
+  std::uint32_t bucket = 0;
+  for (unsigned power = kFirstPower; power <= kLastPower; ++power) {
+    const std::uint64_t end = std::uint64_t{1} << power;
+    for (; bucket < kHistogramBuckets && histogram_bucket_high(bucket) <= end; ++bucket) below += seen.counts[bucket];
+    row("bucket", fmt::format("{:g}", static_cast<double>(end) / 1e9), below);
   }
+  row("bucket", "+Inf", seen.count);
+  row("sum", "", static_cast<double>(seen.total_ns) / 1e9);
+  row("count", "", seen.count);
+}
+
+void write_stages(Writer& out, const std::vector<StageHistory>& stages) {
+  if (stages.empty()) return;
+  out.family("stage_seconds", "histogram", "Where the time of a tick goes, by stage.");
+  for (const StageHistory& stage : stages) write_histogram(out, "stage_seconds", {"stage", stage.name}, stage.run);
+}
+
+void write_threads(Writer& out, std::string_view name, std::string_view help, const std::vector<ThreadCpu>& threads) {
+  if (threads.empty()) return;
+  out.family(name, "counter", help);
+  for (const ThreadCpu& thread : threads) {
+    out.row(name, {{"thread", thread.name}, {"mode", "user"}}, thread.user_s);
+    out.row(name, {{"thread", thread.name}, {"mode", "system"}}, thread.system_s);
+  }
+}
+
+void write_machine(Writer& out, const MachineFacts& machine) {
+  write_threads(out, "core_thread_cpu_seconds_total", "CPU time of the core's threads, by name.", machine.core_threads);
+  write_threads(out, "gateway_thread_cpu_seconds_total", "CPU time of the gateway's threads, by name.",
+                machine.gateway_threads);
+  out.family("scheduling_gap_seconds", "histogram",
+             "How late timed wakes come, over all CPUs that no thread of the core is pinned to: no latency measured "
+             "here can be read below it.");
+  write_histogram(out, "scheduling_gap_seconds", {}, machine.gaps);
+  out.family("jobs", "gauge", "Jobs that are remembered, by state.");
+  for (std::size_t state = 0; state < kJobStates; ++state) {
+    out.row("jobs", {{"state", name_of(static_cast<JobState>(state))}}, machine.jobs[state]);
+  }
+  out.family("job_progress_ratio", "gauge", "How far the job that runs has come, 0 to 1.");
+  if (machine.job_progress) out.row("job_progress_ratio", {}, *machine.job_progress);
+}
+
+void write_breakers(Writer& out, const std::vector<BreakerState>& breakers) {
+  if (breakers.empty()) return;
+  out.family("breaker_state", "gauge", "1 for the state that the breaker before an upstream is in.");
+  for (const BreakerState& breaker : breakers) {
+    for (const BreakerPhase phase : {BreakerPhase::closed, BreakerPhase::open, BreakerPhase::half_open}) {
+      out.row("breaker_state", {{"upstream", breaker.upstream}, {"state", name_of(phase)}},
+              breaker.phase == phase ? 1 : 0);
+    }
+  }
+  const auto each = [&](std::string_view name, std::string_view type, std::string_view help, auto&& value) {
+    out.family(name, type, help);
+    for (const BreakerState& breaker : breakers) out.row(name, {{"upstream", breaker.upstream}}, value(breaker));
+  };
+  each("breaker_failures", "gauge", "Calls in a row that an upstream did not answer.",
+       [](const BreakerState& breaker) { return breaker.failures; });
+  each("breaker_opened_total", "counter", "Times that a breaker opened.",
+       [](const BreakerState& breaker) { return breaker.opened; });
+  each("breaker_refused_total", "counter", "Calls answered without asking the upstream.",
+       [](const BreakerState& breaker) { return breaker.refused; });
+}
+
+// Its reader has a gate in the events' stream.
+bool has_journal(const CoreSample& core) {
+  return std::ranges::any_of(core.streams, [](const StreamSample& stream) {
+    return std::ranges::find(stream.gates, "journal", &GateSample::name) != stream.gates.end();
+  });
 }
 
 void write_core(Writer& out, const CoreSample& core) {
   out.single("inputs_total", "counter", "Inputs that the engine took in this epoch.", core.inputs);
   out.single("events_head", "gauge", "Sequence of the newest event.", core.events_head);
   out.single("durable_sequence", "gauge", "Last sequence that a power loss would not take.", core.durable);
-  out.single("journal_lag_events", "gauge", "Published events that are not durable yet.",
-             core.events_head - std::min(core.events_head, core.durable));
+  out.family("journal_lag_events", "gauge", "Published events that are not durable yet; none without a journal.");
+  if (has_journal(core)) {
+    out.row("journal_lag_events", {}, core.events_head - std::min(core.events_head, core.durable));
+  }
   out.single("core_observer_lapped_total", "counter", "Times that the core overtook our look at its events.",
              core.observer.lapped);
   out.family("stream_depth", "gauge", "Events of a stream that its slowest gated reader still needs.");
@@ -123,15 +201,20 @@ void write_instruments(Writer& out, const CoreModel& model) {
   const auto each = [&](std::string_view name, std::string_view type, std::string_view help, auto&& value) {
     out.family(name, type, help);
     for (const InstrumentModel& at : model.instruments) {
+      if (!at.is_current) continue;  // of a core before this one: it would be shown as it was for ever
       if (const auto known = value(at)) out.row(name, {{"instrument", at.name}}, *known);
     }
   };
   each("ticks_total", "counter", "Ticks of an instrument.",
        [](const InstrumentModel& at) { return std::optional<std::uint64_t>(at.ticks_seen); });
-  each("quote_age_seconds", "gauge", "Engine time since the newest quote.", [&](const InstrumentModel& at) {
-    return at.has_quote ? std::optional(seconds(std::max<std::int64_t>(0, model.time_ns - at.tick.time_ns)))
-                        : std::nullopt;
-  });
+  each("quote_age_seconds", "gauge", "Engine time since the newest quote, while it trades.",
+       [&](const InstrumentModel& at) {
+    // No quote comes over a weekend, and none is missed.
+         const bool is_open = TradingCalendar::get(at.calendar).is_open(model.time_ns);
+         return at.has_quote && is_open
+                    ? std::optional(seconds(std::max<std::int64_t>(0, model.time_ns - at.tick.time_ns)))
+                    : std::nullopt;
+       });
   each("position_units", "gauge", "Position in base units.", [](const InstrumentModel& at) {
     return at.has_position ? std::optional(static_cast<double>(at.holding.quantity_e9()) / 1e9) : std::nullopt;
   });
@@ -157,8 +240,24 @@ void write_money(Writer& out, const CoreModel& model) {
 
 }  // namespace
 
+MachineFacts machine_facts(const SharedModel& model, const TrainJobs* jobs, const GapSampler* gaps) {
+  MachineFacts facts;
+  const int pid = model.read([](const CoreModel& seen) {
+    return seen.sample && seen.sample->state == CoreState::running ? seen.sample->pid : 0;
+  });
+  if (pid > 0) facts.core_threads = thread_cpu(pid);
+  facts.gateway_threads = thread_cpu(::getpid());
+  if (gaps != nullptr) facts.gaps = gaps->snapshot();
+  if (jobs == nullptr) return facts;
+  for (const Job& job : jobs->list()) {
+    ++facts.jobs[static_cast<std::size_t>(job.state)];
+    if (job.state == JobState::running) facts.job_progress = job.progress;
+  }
+  return facts;
+}
+
 std::string metrics_text(const CoreModel& model, const std::vector<StageHistory>& stages, const GatewayFacts& facts,
-                         std::int64_t now_ns) {
+                         const MachineFacts& machine, std::int64_t now_ns) {
   Writer out;
   out.family("build_info", "gauge", "Versions.");
   out.row("build_info", {{"version", facts.version}, {"instance", facts.instance}}, 1);
@@ -192,6 +291,8 @@ std::string metrics_text(const CoreModel& model, const std::vector<StageHistory>
   out.single("gateway_lapped_total", "counter", "Times that the core overtook the gateway.", model.lapped);
   out.single("gateway_websocket_clients", "gauge", "WebSocket clients.", facts.clients);
   out.single("gateway_uptime_seconds", "gauge", "Since the gateway started.", seconds(now_ns - facts.started_ns));
+  write_machine(out, machine);
+  write_breakers(out, facts.breakers);
   out.single("kill_latch_file", "gauge", "1 while a kill waits on disk.", facts.has_latch_file ? 1 : 0);
   return out.take();
 }

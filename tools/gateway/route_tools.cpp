@@ -85,6 +85,22 @@ std::expected<std::optional<std::uint32_t>, http::Response> wanted_instrument(co
   return *found;
 }
 
+bool is_complete(const Parts& parts, std::int64_t from_ns, std::int64_t to_ns) {
+  return parts.model->read([&](const CoreModel& model) {
+    return std::ranges::none_of(model.gaps, [&](const auto& gap) {
+      const std::int64_t end_ns = gap.second == 0 ? model.time_ns : gap.second;
+      return gap.first < to_ns && end_ns > from_ns;
+    });
+  });
+}
+
+std::string coverage_text(std::optional<std::int64_t> from_ns, std::optional<std::int64_t> to_ns,
+                          const std::optional<std::string>& missing) {
+  const auto one = [](const std::optional<std::int64_t>& ns) { return ns ? fmt::format("\"{}\"", *ns) : "null"; };
+  return fmt::format(R"({{"from_ns":{},"to_ns":{},"complete":{},"detail":{}}})", one(from_ns), one(to_ns), !missing,
+                     missing ? dumped(Json(printable(*missing, 400))) : "null");
+}
+
 Json with_core(const CoreModel& model, const Parts& parts, Json members) {
   Json json = {{"core", core_json(model, parts.instance, wall_now_ns())}};
   json.update(members);

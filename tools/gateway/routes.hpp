@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "adapters/http/route.hpp"
-#include "ml/predictor/decision_model.hpp"
+#include "tools/gateway/champion.hpp"
 #include "tools/gateway/command_desk.hpp"
 #include "tools/gateway/core_feed.hpp"
 #include "tools/gateway/event_streams.hpp"
@@ -21,6 +21,10 @@
 
 namespace thintail::gateway {
 
+class BarStore;
+class GapSampler;
+class TrainJobs;
+
 // What handlers work on. All of it outlives the routes.
 struct Parts {
   SharedModel* model = nullptr;
@@ -29,11 +33,14 @@ struct Parts {
   CommandDesk* desk = nullptr;
   std::shared_ptr<SocketHub> hub;
   std::shared_ptr<EventStreams> events;
-  const DecisionModel* champion = nullptr;  // null: none known
-  std::optional<ChampionFacts> champion_facts = {};
-  const FeatureView* features = nullptr;  // null: no set known
+  ChampionBook* champions = nullptr;
+  const FeatureView* features = nullptr;
+  const BarStore* bars = nullptr;  // null: no folder of bar files
   std::function<GatewayFacts()> facts;
   std::string instance;
+  std::string shm_directory;
+  TrainJobs* jobs = nullptr;  // null: no place for them
+  const GapSampler* gaps = nullptr;
 };
 
 std::vector<http::Route> gateway_routes(const Parts& parts);

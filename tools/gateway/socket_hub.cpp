@@ -5,463 +5,462 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 
 #include "core/event/describe.hpp"
+#include "core/journal_format/journal_header.hpp"
 
 namespace thintail::gateway {
 namespace {
 
-constexpr std::array<std::string_view, kTopicCount> kTopics = {
-    "quotes", "bars", "predictions", "signals", "orders", "positions", "trades", "equity", "latency", "system", "log"};
 constexpr std::int64_t kSecondNs = 1'000'000'000;
 constexpr std::int64_t kHeartbeatNs = 5 * kSecondNs;
-constexpr std::int64_t kStallNs = 10 * kSecondNs;
-constexpr std::size_t kRowsOfSnapshot = 200;
-constexpr std::size_t kBarsOfSnapshot = 2;
-constexpr std::size_t kInstrumentsMax = 16'384;
+constexpr std::int64_t kBlockedNs = 10 * kSecondNs;
+constexpr std::size_t kAskedMax = 65'536;
+constexpr std::size_t kReserveBytes = 64 * 1024;  // of a client's queue, kept for answers
+constexpr std::uint16_t kBadMessage = 1008;
+constexpr std::uint16_t kTooSlow = 1013;
 constexpr int kRateMax = 100;
 constexpr int kRateDefault = 20;
-
-bool is_of_account(Topic topic) noexcept {
-  return topic == Topic::signals || topic == Topic::orders || topic == Topic::positions || topic == Topic::trades ||
-         topic == Topic::equity || topic == Topic::system || topic == Topic::log;
-}
-
-void put(std::string& out, const Json& item) {
-  if (!out.empty()) out += ',';
-  out += dumped(item);
-}
 
 Json id_of(const nlohmann::json& message) {
   const auto found = message.find("id");
   return found != message.end() && found->is_number_integer() ? Json(found->get<std::int64_t>()) : Json(nullptr);
 }
 
-std::string id_text(const std::optional<std::int64_t>& id) { return id ? fmt::format("{}", *id) : "null"; }
+std::string text_of(const nlohmann::json& message, const char* name) {
+  const auto found = message.find(name);
+  return found != message.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+// An answer, for which room is kept: who leaves thousands of them unread is not served further.
+void tell(http::WebSocketConnection& connection, const Json& message) {
+  if (connection.send(std::make_shared<const std::string>(dumped(message))) == http::Sent::full) {
+    connection.close(kTooSlow, "too slow");
+  }
+}
+
+void tell_error(http::WebSocketConnection& connection, const nlohmann::json& message, ErrorCode code,
+                const std::string& detail) {
+  const http::Response problem = http::problem(code, detail);
+  tell(connection, {{"type", "error"}, {"id", id_of(message)}, {"problem", Json::parse(problem.body, nullptr, false)}});
+}
+
+bool has_room(const http::WebSocketConnection& connection) noexcept {
+  return connection.queued_bytes() <= connection.queued_bytes_max() / 2;
+}
 
 }  // namespace
 
-std::string_view topic_name(Topic topic) noexcept { return kTopics[static_cast<std::size_t>(topic)]; }
-std::optional<Topic> topic_from_name(std::string_view name) noexcept {
-  const auto found = std::ranges::find(kTopics, name);
-  if (found == kTopics.end()) return std::nullopt;
-  return static_cast<Topic>(found - kTopics.begin());
+// --- the io thread ---------------------------------------------------------------------------------------------------
+
+void SocketHub::later(const Connection& connection, std::function<void()> work) {
+  {
+    const std::lock_guard lock(asked_mutex_);
+    if (asked_.size() < kAskedMax) {
+      asked_.push_back(std::move(work));
+      return;
+    }
+  }
+  connection->close(kTooSlow, "more is asked than can be answered");
 }
 
-bool SocketHub::Channel::wants(std::uint32_t instrument) const noexcept {
-  return instruments.empty() || std::ranges::binary_search(instruments, instrument);
-}
-
-std::int64_t SocketHub::Channel::interval_ns() const noexcept {
-  // What is sampled is no newer however often one asks.
-  if (topic == Topic::latency) return kSecondNs;
-  if (topic == Topic::system) return kSecondNs / 2;
-  return rate_hz == 0 ? 0 : kSecondNs / rate_hz;
-}
-
-void SocketHub::on_open(const std::shared_ptr<http::WebSocketConnection>& connection) {
-  const GatewayFacts facts = facts_();
+void SocketHub::on_open(const Connection& connection) {
+  client_count_.fetch_add(1, std::memory_order_relaxed);  // relaxed: a statistic
+  const GatewayFacts facts = sources_.facts();
   const std::int64_t now_ns = wall_now_ns();
   Json topics = Json::array();
-  for (const std::string_view topic : kTopics) topics.push_back(topic);
+  for (std::size_t i = 0; i < kTopicCount; ++i) topics.push_back(topic_name(static_cast<Topic>(i)));
   const bool is_json = connection->protocol() != kEventsProtocol;
-  const Json hello = {
-      {"type", "hello"},
-      {"schema", is_json ? kJsonProtocol : kEventsProtocol},
-      {"server_time_ns", ns_text(now_ns)},
-      {"heartbeat_s", kHeartbeatNs / kSecondNs},
-      {"topics", is_json ? topics : Json::array({"events"})},
-      {"core", model_->read([&](const CoreModel& model) { return core_json(model, facts.instance, now_ns); })}};
-  const std::lock_guard lock(mutex_);
-  Client& client = clients_[connection->id()];
-  client.connection = connection;
-  client_count_.store(clients_.size(), std::memory_order_relaxed);  // relaxed: a statistic
-  tell(client, hello);
+  tell(*connection,
+       {{"type", "hello"},
+        {"schema", is_json ? kJsonProtocol : kEventsProtocol},
+        {"server_time_ns", ns_text(now_ns)},
+        {"heartbeat_s", kHeartbeatNs / kSecondNs},
+        {"topics", is_json ? topics : Json::array({"events"})},
+        {"core", model_->read([&](const CoreModel& model) { return core_json(model, facts.instance, now_ns); })}});
+  later(connection, [this, connection] { clients_[connection->id()].connection = connection; });
 }
 
-void SocketHub::on_close(const std::shared_ptr<http::WebSocketConnection>& connection) {
-  const std::lock_guard lock(mutex_);
-  const auto found = clients_.find(connection->id());
-  if (found == clients_.end()) return;
-  for (const auto& [key, channel] : found->second.channels) leave(found->first, channel);
-  clients_.erase(found);
-  client_count_.store(clients_.size(), std::memory_order_relaxed);  // relaxed: a statistic
+void SocketHub::on_close(const Connection& connection) {
+  client_count_.fetch_sub(1, std::memory_order_relaxed);  // relaxed: a statistic
+  const std::lock_guard lock(asked_mutex_);  // whatever else waits: who has gone is forgotten
+  asked_.push_back([this, id = connection->id()] {
+    const auto found = clients_.find(id);
+    if (found == clients_.end()) return;
+    for (const auto& [key, channel] : found->second.channels) leave(found->second, channel);
+    clients_.erase(found);
+  });
 }
 
-void SocketHub::on_drained(const std::shared_ptr<http::WebSocketConnection>& connection) {
-  const std::lock_guard lock(mutex_);
-  const auto found = clients_.find(connection->id());
-  if (found != clients_.end()) found->second.stalled_ns = 0;
-}
-
-void SocketHub::on_text(const std::shared_ptr<http::WebSocketConnection>& connection, std::string_view text) {
+void SocketHub::on_text(const Connection& connection, std::string_view text) {
   const auto message = nlohmann::json::parse(text, nullptr, false);
-  const std::lock_guard lock(mutex_);
-  const auto found = clients_.find(connection->id());
-  if (found == clients_.end()) return;
-  Client& client = found->second;
   if (!message.is_object() || !message.contains("type") || !message["type"].is_string()) {
-    connection->close(1008, "each message is a JSON object with a type");
+    connection->close(kBadMessage, "each message is a JSON object with a type");
     return;
   }
   const auto type = message["type"].get<std::string>();
   if (type == "ping") {
-    tell(client, {{"type", "pong"}, {"id", id_of(message)}});
+    tell(*connection, {{"type", "pong"}, {"id", id_of(message)}});
   } else if (type == "subscribe") {
-    subscribe(client, message);
+    on_subscribe(connection, message);
   } else if (type == "unsubscribe") {
-    unsubscribe(client, message);
+    on_unsubscribe(connection, message);
   } else {
-    tell_error(client, message, ErrorCode::http_schema, "type: subscribe, unsubscribe or ping");
+    tell_error(*connection, message, ErrorCode::http_schema, "type: subscribe, unsubscribe or ping");
   }
 }
 
-void SocketHub::tell(Client& client, const Json& message) {
-  send(client, std::make_shared<const std::string>(dumped(message)), wall_now_ns());
-}
-
-void SocketHub::tell_error(Client& client, const nlohmann::json& message, ErrorCode code, const std::string& detail) {
-  const http::Response problem = http::problem(code, detail);
-  tell(client, {{"type", "error"}, {"id", id_of(message)}, {"problem", Json::parse(problem.body, nullptr, false)}});
-}
-
-void SocketHub::subscribe(Client& client, const nlohmann::json& message) {
-  const auto text_of = [&](const char* name) {
-    const auto found = message.find(name);
-    return found != message.end() && found->is_string() ? found->get<std::string>() : std::string();
-  };
-  const std::string topic_text = text_of("topic");
-  const bool is_events = client.connection->protocol() == kEventsProtocol;
-  if (is_events) {
-    if (topic_text != "events") {
-      return tell_error(client, message, ErrorCode::http_schema, "topic: this sub-protocol has events only");
-    }
-    if (!client.connection->principal().may_see(account_of(facts_().instance))) {
-      return tell_error(client, message, ErrorCode::auth_role, "events: not an account of yours");
-    }
-    std::uint32_t types = 0;
-    if (const auto named = message.find("types"); named != message.end() && named->is_array()) {
-      for (const auto& name : *named) {
-        const EventType type =
-            name.is_string() ? event_type_from_name(name.get_ref<const std::string&>()) : EventType::none;
-        if (type == EventType::none) return tell_error(client, message, ErrorCode::http_schema, "types: unknown one");
-        types |= 1u << static_cast<unsigned>(type);
+void SocketHub::on_subscribe_to_events(const Connection& connection, const nlohmann::json& message) {
+  if (text_of(message, "topic") != "events") {
+    return tell_error(*connection, message, ErrorCode::http_schema, "topic: this sub-protocol has events only");
+  }
+  if (!connection->principal().may_see(account_of(sources_.facts().instance))) {
+    return tell_error(*connection, message, ErrorCode::auth_role, "events: not an account of yours");
+  }
+  std::uint32_t types = 0;
+  if (const auto named = message.find("types"); named != message.end() && named->is_array()) {
+    for (const auto& name : *named) {
+      const EventType type =
+          name.is_string() ? event_type_from_name(name.get_ref<const std::string&>()) : EventType::none;
+      if (type == EventType::none) {
+        return tell_error(*connection, message, ErrorCode::http_schema, "types: unknown one");
       }
+      types |= 1u << static_cast<unsigned>(type);
     }
-    client.event_types = types == 0 ? ~0u : types;
-    client.wants_events = true;
-    return tell(client, {{"type", "subscribed"}, {"id", id_of(message)}, {"topic", "events"}});
   }
+  later(connection, [this, connection, types, id = id_of(message)] {
+    const auto found = clients_.find(connection->id());
+    if (found == clients_.end()) return;
+    found->second.event_types = types == 0 ? ~0u : types;
+    found->second.wants_events = true;
+    tell(*connection, {{"type", "subscribed"}, {"id", id}, {"topic", "events"}});
+  });
+}
+
+void SocketHub::on_subscribe(const Connection& connection, const nlohmann::json& message) {
+  if (connection->protocol() == kEventsProtocol) return on_subscribe_to_events(connection, message);
+  const std::string topic_text = text_of(message, "topic");
   const auto topic = topic_from_name(topic_text);
-  if (!topic) return tell_error(client, message, ErrorCode::http_schema, "topic: unknown");
-  if (is_of_account(*topic) && !client.connection->principal().may_see(account_of(facts_().instance))) {
-    return tell_error(client, message, ErrorCode::auth_role, fmt::format("{}: not an account of yours", topic_text));
+  if (!topic) return tell_error(*connection, message, ErrorCode::http_schema, "topic: unknown");
+  if (is_of_account(*topic) && !connection->principal().may_see(account_of(sources_.facts().instance))) {
+    return tell_error(*connection, message, ErrorCode::auth_role,
+                      fmt::format("{}: not an account of yours", topic_text));
   }
   Channel channel;
   channel.topic = *topic;
   if (*topic == Topic::bars && message.contains("timeframe")) {
-    const auto period = timeframe_from_text(text_of("timeframe"));
-    if (!period) return tell_error(client, message, ErrorCode::http_schema, "timeframe: M1 M5 M15 M30 H1 H4 D1");
+    const auto period = timeframe_from_text(text_of(message, "timeframe"));
+    if (!period) {
+      return tell_error(*connection, message, ErrorCode::http_schema, "timeframe: M1 M5 M15 M30 H1 H4 D1");
+    }
     channel.period = *period;
   }
   channel.rate_hz = kRateDefault;
   if (const auto rate = message.find("max_rate_hz"); rate != message.end()) {
-    if (!rate->is_number()) return tell_error(client, message, ErrorCode::http_schema, "max_rate_hz: 0 to 100");
+    if (!rate->is_number()) return tell_error(*connection, message, ErrorCode::http_schema, "max_rate_hz: 0 to 100");
     const double hz = rate->get<double>();
     channel.rate_hz = hz <= 0 ? 0 : static_cast<int>(std::clamp(hz, 1.0, static_cast<double>(kRateMax)));
   }
   if (const auto names = message.find("instruments"); names != message.end() && !names->is_null()) {
-    if (!names->is_array() || names->size() > kInstrumentsMax) {
-      return tell_error(client, message, ErrorCode::http_schema, "instruments: a list of names");
+    auto instruments = instruments_of(*names);
+    if (!instruments) {
+      const Error& why = instruments.error();
+      return tell_error(*connection, message, why.code,
+                        fmt::format("instruments: {}, found {}", why.expected, why.found));
     }
-    for (const auto& name : *names) {
-      const auto indices = model_->read([&](const CoreModel& model) {
-        return name.is_string() ? model.find(name.get_ref<const std::string&>()) : std::vector<std::uint32_t>();
-      });
-      if (indices.empty()) {
-        return tell_error(client, message, ErrorCode::instrument_unknown,
-                          fmt::format("instruments: {} is not known", printable(name.dump(), 64)));
-      }
-      channel.instruments.insert(channel.instruments.end(), indices.begin(), indices.end());
-    }
-    std::ranges::sort(channel.instruments);
-    const auto doubled = std::ranges::unique(channel.instruments);
-    channel.instruments.erase(doubled.begin(), doubled.end());
+    channel.instruments = std::move(*instruments);
   }
-  const std::pair key{*topic, channel.period};
-  const std::uint64_t client_id = client.connection->id();
-  if (const auto old = client.channels.find(key); old != client.channels.end()) leave(client_id, old->second);
-  client.channels.insert_or_assign(key, channel);
-  Member member;
-  if (const Json id = id_of(message); !id.is_null()) member.id = id.get<std::int64_t>();
-  channels_[channel].members[client_id] = member;
+  std::optional<std::int64_t> id;
+  if (const Json told = id_of(message); !told.is_null()) id = told.get<std::int64_t>();
+  later(connection,
+        [this, client_id = connection->id(), channel = std::move(channel), id] { subscribe(client_id, channel, id); });
 }
 
-void SocketHub::unsubscribe(Client& client, const nlohmann::json& message) {
-  const auto named = message.find("topic");
-  const std::string text = named != message.end() && named->is_string() ? named->get<std::string>() : std::string();
-  if (text == "events") client.wants_events = false;
+Result<std::vector<std::uint32_t>> SocketHub::instruments_of(const nlohmann::json& names) const {
+  const auto refused = [](ErrorCode code, std::string expected, std::string found) {
+    return fail({.code = code, .doing = "subscribing", .expected = std::move(expected), .found = std::move(found)});
+  };
+  if (!names.is_array() || names.empty()) {
+    return refused(ErrorCode::http_schema, "a list of names (left out: all)", printable(names.dump(), 64));
+  }
+  if (names.size() > kNamesOfSubscription) {
+    return refused(ErrorCode::http_schema, fmt::format("at most {} names (left out: all)", kNamesOfSubscription),
+                   fmt::format("{}", names.size()));
+  }
+  std::vector<std::string_view> wanted;
+  for (const auto& name : names) {
+    if (!name.is_string()) return refused(ErrorCode::http_schema, "names", printable(name.dump(), 64));
+    wanted.emplace_back(name.get_ref<const std::string&>());
+  }
+  std::ranges::sort(wanted);
+  const auto doubled = std::ranges::unique(wanted);
+  wanted.erase(doubled.begin(), doubled.end());
+  std::vector<std::uint32_t> instruments;
+  for (const std::string_view name : wanted) {
+    // A lock for each, so that the feed gets its turn between them.
+    const auto found = model_->read([&](const CoreModel& model) { return model.find(name); });
+    if (found.empty()) return refused(ErrorCode::instrument_unknown, "names that are known", printable(name, 64));
+    instruments.insert(instruments.end(), found.begin(), found.end());
+  }
+  std::ranges::sort(instruments);
+  const auto same = std::ranges::unique(instruments);
+  instruments.erase(same.begin(), same.end());
+  return instruments;
+}
+
+void SocketHub::on_unsubscribe(const Connection& connection, const nlohmann::json& message) {
+  const std::string text = text_of(message, "topic");
   const auto topic = topic_from_name(text);
-  if (!topic && text != "events") return tell_error(client, message, ErrorCode::http_schema, "topic: unknown");
-  for (auto at = client.channels.begin(); at != client.channels.end();) {
-    if (topic && at->first.first == *topic) {
-      leave(client.connection->id(), at->second);
-      at = client.channels.erase(at);
-    } else {
-      ++at;
-    }
+  if (!topic && text != "events") {
+    return tell_error(*connection, message, ErrorCode::http_schema, "topic: unknown");
   }
-  tell(client, {{"type", "unsubscribed"}, {"id", id_of(message)}, {"topic", text}});
+  std::optional<BarPeriod> period;
+  if (message.contains("timeframe")) period = timeframe_from_text(text_of(message, "timeframe"));
+  later(connection, [this, connection, topic, period, text, id = id_of(message)] {
+    const auto found = clients_.find(connection->id());
+    if (found == clients_.end()) return;
+    Client& client = found->second;
+    if (!topic) client.wants_events = client.has_events = false;
+    std::erase_if(client.channels, [&](const auto& row) {
+      const bool is_meant = topic && row.first.first == *topic && (!period || row.first.second == *period);
+      if (is_meant) leave(client, row.second);
+      return is_meant;
+    });
+    tell(*connection, {{"type", "unsubscribed"}, {"id", id}, {"topic", text}});
+  });
 }
 
-void SocketHub::leave(std::uint64_t id, const Channel& channel) {
+void SocketHub::close_all(std::uint16_t code, std::string reason) {
+  const std::lock_guard lock(asked_mutex_);
+  asked_.push_back([this, code, reason = std::move(reason)] {
+    for (auto& [id, client] : clients_) client.connection->close(code, reason);
+  });
+}
+
+// --- the feed's thread -----------------------------------------------------------------------------------------------
+
+void SocketHub::do_what_was_asked() {
+  {
+    const std::lock_guard lock(asked_mutex_);
+    doing_.swap(asked_);
+  }
+  for (const auto& work : doing_) work();
+  doing_.clear();
+}
+
+void SocketHub::subscribe(std::uint64_t client_id, const Channel& channel, std::optional<std::int64_t> id) {
+  const auto found = clients_.find(client_id);
+  if (found == clients_.end()) return;
+  Client& client = found->second;
+  const std::pair key{channel.topic, channel.period};
+  if (const auto old = client.channels.find(key); old != client.channels.end()) leave(client, old->second);
+  client.channels.insert_or_assign(key, channel);
+  const auto [at, is_new] = channels_.try_emplace(channel);
+  ChannelState& state = at->second;
+  if (is_new) {
+    const std::string timeframe =
+        channel.topic == Topic::bars ? fmt::format(R"("{}")", kBarPeriodNames[static_cast<std::size_t>(channel.period)])
+                                     : "null";
+    state.head = fmt::format(R"("topic":"{}","timeframe":{},)", topic_name(channel.topic), timeframe);
+  }
+  state.has_unsettled = true;
+  Member& member = state.members.emplace_back();
+  member.client = &client;
+  member.id = id;
+}
+
+void SocketHub::leave(const Client& client, const Channel& channel) {
   const auto found = channels_.find(channel);
   if (found == channels_.end()) return;
-  found->second.members.erase(id);
+  std::erase_if(found->second.members, [&](const Member& member) { return member.client == &client; });
   if (found->second.members.empty()) channels_.erase(found);
 }
 
-void SocketHub::send(Client& client, const Text& text, std::int64_t now_ns) {
-  if (client.stalled_ns != 0) return;
-  if (client.connection->send(text) == http::Sent::full) stall(client, now_ns);
+// Those that came since the last turn, where somebody wants each of them. A turn brings fewer than the model keeps.
+void SocketHub::take_ticks() {
+  ticks_.clear();
+  const bool wants_ticks = std::ranges::any_of(channels_, [](const auto& row) { return row.first.tells_each_tick(); });
+  if (!wants_ticks && !keeps_ticks_) return;
+  keeps_ticks_ = wants_ticks;
+  model_->write([&](CoreModel& model) {
+    ticks_.swap(model.fresh_ticks);
+    model.keeps_fresh_ticks = wants_ticks;
+  });
 }
 
-// From here on it misses messages: each of its topics begins anew once it reads again.
-void SocketHub::stall(Client& client, std::int64_t now_ns) {
-  client.stalled_ns = now_ns;
-  for (const auto& [key, channel] : client.channels) {
-    Member& member = channels_[channel].members[client.connection->id()];
-    member.needs_snapshot = true;
-  }
-}
-
-bool SocketHub::may_have_changed(const CoreModel& model, const Channel& channel, const ChannelState& state,
-                                 const Ticks& fresh) const {
-  switch (channel.topic) {
-    case Topic::quotes: return channel.rate_hz == 0 ? !fresh.empty() : model.change > state.seen;
-    case Topic::signals: return model.signals_changed > state.seen;
-    case Topic::orders: return model.orders_changed > state.seen;
-    case Topic::trades: return model.trades_changed > state.seen;
-    case Topic::equity: return model.money_changed > state.seen;
-    case Topic::log: return model.log_changed > state.seen;
-    case Topic::latency:
-    case Topic::system: return true;
-    default: return model.change > state.seen;
-  }
-}
-
-Json SocketHub::system_item(const CoreModel& model) const {
-  const GatewayFacts facts = facts_();
-  return {{"gate", gate_json(model, facts.has_latch_file)},
-          {"rates", rates_json(model)},
-          {"threads", threads_json(model)},
-          {"streams", streams_json(model)},
-          {"feeds", feeds_json(model)},
-          {"stores", stores_json(model, facts)},
-          {"portfolio", currencies_json(model)},
-          {"session_day", session_day(model)},
-          {"replay", replay_json(model, facts)}};
-}
-
-namespace {
-
-// The rows that changed, in order; of a snapshot the last few hundred.
-template <class Row, class Show>
-void changed_rows(std::string& out, const std::deque<Row>& rows, std::uint64_t since, bool is_snapshot,
-                  const SocketHub*, Show&& show) {
-  std::size_t first = rows.size();
-  if (is_snapshot) {
-    first = rows.size() - std::min(rows.size(), kRowsOfSnapshot);
-  } else {
-    // A row changes soon after it is made, if at all.
-    constexpr std::size_t kLooks = 4'096;
-    const std::size_t last_look = rows.size() - std::min(rows.size(), kLooks);
-    for (std::size_t i = rows.size(); i-- > last_look;) {
-      if (rows[i].changed > since) first = i;
-    }
-  }
-  for (std::size_t i = first; i < rows.size(); ++i) {
-    if (is_snapshot || rows[i].changed > since) show(out, rows[i]);
-  }
-}
-
-}  // namespace
-
-std::string SocketHub::items(const CoreModel& model, const Channel& channel, std::uint64_t since, bool is_snapshot,
-                             const Ticks& fresh) const {
-  std::string out;
-  const auto each_instrument = [&](auto&& show) {
-    for (std::uint32_t i = 0; i < model.instruments.size(); ++i) {
-      if (channel.wants(i)) show(i, model.instruments[i]);
-    }
-  };
-  switch (channel.topic) {
-    case Topic::quotes:
-      if (!is_snapshot && channel.rate_hz == 0) {
-        for (const auto& [index, tick] : fresh) {
-          if (!channel.wants(index)) continue;
-          if (!out.empty()) out += ',';
-          append_quote(out, model.instruments[index], tick, false);
-        }
-        break;
-      }
-      each_instrument([&](std::uint32_t, const InstrumentModel& at) {
-        if (!at.has_quote || (!is_snapshot && at.quote_changed <= since)) return;
-        if (!out.empty()) out += ',';
-        append_quote(out, at, at.tick, is_snapshot);
-      });
-      break;
-    case Topic::bars:
-      each_instrument([&](std::uint32_t, const InstrumentModel& at) {
-        if (!is_snapshot && at.bars_changed <= since) return;
-        const auto& rows = at.bars[static_cast<std::size_t>(channel.period)];
-        const std::size_t first = is_snapshot ? rows.size() - std::min(rows.size(), kBarsOfSnapshot - 1)
-                                              : rows.size() - std::min<std::size_t>(rows.size(), 64);
-        for (std::size_t i = first; i < rows.size(); ++i) {
-          if (!is_snapshot && rows[i].changed <= since) continue;
-          if (!out.empty()) out += ',';
-          append_bar(out, at, channel.period, QuoteSide::bid, rows[i], true, true);
-        }
-        if (const auto forming = forming_bar(at, channel.period)) {
-          if (!out.empty()) out += ',';
-          append_bar(out, at, channel.period, QuoteSide::bid, *forming, false, true);
-        }
-      });
-      break;
-    case Topic::predictions:
-      each_instrument([&](std::uint32_t, const InstrumentModel& at) {
-        if (!at.prediction || (!is_snapshot && at.prediction_changed <= since)) return;
-        put(out, prediction_json(model, at, *at.prediction));
-      });
-      break;
-    case Topic::positions:
-      each_instrument([&](std::uint32_t index, const InstrumentModel& at) {
-        if (!at.has_position) return;
-        // An open position is worth something else with each quote.
-        const bool moved = at.holding.quantity_e9() != 0 && at.quote_changed > since;
-        if (is_snapshot || at.position_changed > since || moved) put(out, position_json(model, index));
-      });
-      break;
-    case Topic::signals:
-      changed_rows(out, model.signals, since, is_snapshot, this, [&](std::string& to, const SignalRow& row) {
-        if (channel.wants(row.instrument)) put(to, signal_json(model, row));
-      });
-      break;
-    case Topic::orders:
-      changed_rows(out, model.orders, since, is_snapshot, this, [&](std::string& to, const OrderRow& row) {
-        if (channel.wants(row.instrument)) put(to, order_json(model, row));
-      });
-      break;
-    case Topic::trades:
-      changed_rows(out, model.trades, since, is_snapshot, this, [&](std::string& to, const TradeRow& row) {
-        if (channel.wants(row.instrument)) put(to, trade_json(model, row));
-      });
-      each_instrument([&](std::uint32_t, const InstrumentModel& at) {
-        if (at.trade && (is_snapshot || at.trade->changed > since)) put(out, trade_json(model, *at.trade));
-      });
-      break;
-    case Topic::equity:
-      for (const auto& [currency, row] : model.money) {
-        if (is_snapshot || row.changed > since) put(out, money_json(row, currency));
-      }
-      break;
-    case Topic::log:
-      changed_rows(out, model.log, since, is_snapshot, this,
-                   [&](std::string& to, const LogRow& row) { put(to, log_json(model, row)); });
-      break;
-    case Topic::latency:
-      for (const StageHistory& stage : stages_()) put(out, stage_json(stage, false));
-      break;
-    case Topic::system: put(out, system_item(model)); break;
-  }
-  return out;
+std::string SocketHub::heartbeat(const CoreModel& model, std::int64_t now_ns) {
+  const CoreStanding standing = model.standing(now_ns);
+  if (now_ns - heartbeat_ns_ < kHeartbeatNs && told_standing_ == standing && told_epoch_ == model.epoch) return {};
+  heartbeat_ns_ = now_ns;
+  told_standing_ = standing;
+  told_epoch_ = model.epoch;
+  return dumped({{"type", "heartbeat"},
+                 {"server_time_ns", ns_text(now_ns)},
+                 {"core", core_json(model, sources_.facts().instance, now_ns)}});
 }
 
 void SocketHub::pump(std::int64_t now_ns) {
-  const std::lock_guard lock(mutex_);
-  Ticks fresh;
-  const bool wants_fresh = std::ranges::any_of(
-      channels_, [](const auto& row) { return row.first.topic == Topic::quotes && row.first.rate_hz == 0; });
-  model_->write([&](CoreModel& model) {
-    fresh.swap(model.fresh_ticks);
-    model.keeps_fresh_ticks = wants_fresh;
-  });
-  std::vector<Sending> sendings;
-  std::string beat;
+  do_what_was_asked();
+  take_ticks();
   model_->read([&](const CoreModel& model) {
-    const CoreStanding standing = model.standing(now_ns);
-    if (now_ns - heartbeat_ns_ >= kHeartbeatNs || told_standing_ != standing) {
-      heartbeat_ns_ = now_ns;
-      told_standing_ = standing;
-      beat = dumped({{"type", "heartbeat"},
-                     {"server_time_ns", ns_text(now_ns)},
-                     {"core", core_json(model, facts_().instance, now_ns)}});
+    // First, so that a new epoch is known before its snapshots come.
+    if (std::string beat = heartbeat(model, now_ns); !beat.empty()) {
+      const auto text = std::make_shared<const std::string>(std::move(beat));
+      for (auto& [id, client] : clients_) client.connection->send("", text, kReserveBytes / 2);
     }
-    for (auto& [channel, state] : channels_) {
-      if (state.resets != model.resets || state.epoch != model.epoch) {
-        state.resets = model.resets;
-        state.epoch = model.epoch;
-        for (auto& [id, member] : state.members) member.needs_snapshot = true;
-      }
-      const std::string timeframe =
-          channel.topic == Topic::bars
-              ? fmt::format("\"{}\"", kBarPeriodNames[static_cast<std::size_t>(channel.period)])
-              : "null";
-      const auto frame = [&](std::string_view type, std::string_view id, const std::string& items_text) {
-        return std::make_shared<const std::string>(
-            fmt::format(R"({{"type":"{}",{}"topic":"{}","timeframe":{},"seq":{},"items":[{}]}})", type, id,
-                        topic_name(channel.topic), timeframe, state.seq, items_text));
-      };
-      const bool has_readers =
-          std::ranges::any_of(state.members, [](const auto& row) { return !row.second.needs_snapshot; });
-      const bool is_due = now_ns - state.flushed_ns >= channel.interval_ns();
-      if (has_readers && is_due && may_have_changed(model, channel, state, fresh)) {
-        const std::string told = items(model, channel, state.seen, false, fresh);
-        state.seen = model.change;
-        if (!told.empty()) {
-          ++state.seq;
-          state.flushed_ns = now_ns;
-          const Text text = frame("delta", "", told);
-          for (const auto& [id, member] : state.members) {
-            if (!member.needs_snapshot) sendings.push_back({id, text, &channel});
-          }
-        }
-      }
-      std::optional<std::string> whole;
-      for (auto& [id, member] : state.members) {
-        if (!member.needs_snapshot || clients_[id].stalled_ns != 0) continue;
-        if (!whole) {
-          whole = items(model, channel, 0, true, fresh);
-          if (!has_readers) state.seen = model.change;
-        }
-        sendings.push_back({id, frame("snapshot", fmt::format(R"("id":{},)", id_text(member.id)), *whole), &channel});
-        member.needs_snapshot = false;
-        member.id.reset();
-      }
-    }
+    for (auto& [channel, state] : channels_) serve(model, channel, state, now_ns);
   });
-  for (const Sending& sending : sendings) {
-    const auto found = clients_.find(sending.client);
-    if (found != clients_.end()) send(found->second, sending.text, now_ns);
-  }
-  if (!beat.empty()) {
-    const auto text = std::make_shared<const std::string>(std::move(beat));
-    for (auto& [id, client] : clients_) send(client, text, now_ns);
-  }
+  parts_.clear();
   for (auto& [id, client] : clients_) {
-    if (client.stalled_ns != 0 && now_ns - client.stalled_ns > kStallNs) {
-      client.connection->close(1013, "too slow");
-      client.stalled_ns = now_ns;
+    if (client.blocked_ns == 0) continue;
+    if (has_room(*client.connection)) {
+      client.blocked_ns = 0;
+    } else if (now_ns - client.blocked_ns > kBlockedNs) {
+      client.connection->close(kTooSlow, "too slow");
+      client.blocked_ns = 0;
     }
   }
 }
 
+void SocketHub::serve(const CoreModel& model, const Channel& channel, ChannelState& state, std::int64_t now_ns) {
+  if (state.resets != model.resets || state.epoch != model.epoch) {
+    state.resets = model.resets;
+    state.epoch = model.epoch;
+    state.has_unsettled = true;
+    for (Member& member : state.members) member.told = {};
+  }
+  const std::int64_t interval_ns = channel.interval_ns();
+  const bool is_due = now_ns - state.flushed_ns >= interval_ns && may_have_changed(model, channel, state.seen);
+  if (!is_due && !state.has_unsettled) return;
+  parts_.clear();
+  std::vector<Text> texts;
+  if (is_due && channel.tells_each_tick()) {
+    for (std::string& part : parts_of_ticks(model, channel, ticks_)) {
+      texts.push_back(std::make_shared<const std::string>(std::move(part += "]}")));
+    }
+  }
+  state.has_unsettled = false;
+  for (Member& member : state.members) {
+    const std::uint64_t seq = member.seq;
+    const bool is_live = member.told.is_settled() && !member.is_behind;
+    if (is_live) {
+      if (!is_due) continue;
+      if (channel.tells_each_tick()) {
+        tell_ticks(state, member, texts, model.change, now_ns);
+      } else {
+        tell_parts(model, channel, state, member, now_ns);
+      }
+      if (member.seq != seq) state.flushed_ns = now_ns;
+    } else if (member.told.is_whole || member.told.next != 0 || now_ns - member.round_ns >= interval_ns) {
+      // Half a queue at once, so that what is sent to all does not find it full again.
+      if (has_room(*member.client->connection)) {
+        tell_parts(model, channel, state, member, now_ns);
+      } else if (member.client->blocked_ns == 0) {
+        member.client->blocked_ns = now_ns;
+      }
+    }
+    if (member.is_behind || !member.told.is_settled()) state.has_unsettled = true;
+  }
+  if (is_due) state.seen = model.change;
+}
+
+void SocketHub::tell_ticks(ChannelState& state, Member& member, std::span<const Text> texts, std::uint64_t change,
+                           std::int64_t now_ns) {
+  for (const Text& text : texts) {
+    if (send(state, member, "delta", "", text, now_ns) == http::Sent::full) {
+      // It was promised every tick and gets one less: a snapshot says so.
+      member.told = {};
+      return;
+    }
+  }
+  member.told.marks.front().change = change;
+}
+
+void SocketHub::tell_parts(const CoreModel& model, const Channel& channel, ChannelState& state, Member& member,
+                           std::int64_t now_ns) {
+  Told& told = member.told;
+  const bool is_live = told.is_settled() && !member.is_behind;
+  if (told.next == 0) member.round_ns = now_ns;
+  while (true) {
+    const MadePart& part = made_part(model, channel, told);
+    if (part.has_lost) {
+      told = {};
+      continue;
+    }
+    const bool is_snapshot = told.is_whole && told.next == 0;
+    const bool settles = told.settles_with(part.next, model.change);
+    const bool is_end = !is_snapshot && member.owes_end && settles;
+    if (is_snapshot || is_end || !part.is_empty) {
+      const std::string_view flag = is_end                    ? R"("complete":true,)"
+                                    : is_snapshot && !settles ? R"("complete":false,)"
+                                                              : "";
+      const http::Sent sent = send(state, member, is_snapshot ? "snapshot" : "delta", flag, part.text, now_ns);
+      if (sent == http::Sent::full) {
+        member.is_behind = true;
+        return;
+      }
+      if (is_snapshot) member.owes_end = !settles;
+      if (is_end) member.owes_end = false;
+    }
+    told.advance(part.next, model.change);
+    if (part.next == 0) {
+      member.is_behind = false;
+      return;
+    }
+    if (!is_live && !has_room(*member.client->connection)) return;
+  }
+}
+
+const SocketHub::MadePart& SocketHub::made_part(const CoreModel& model, const Channel& channel, const Told& told) {
+  for (const auto& made : parts_) {
+    if (made->told.gets_same_as(told)) return *made;
+  }
+  Part part = part_of(model, channel, told, sources_);
+  MadePart& made = *parts_.emplace_back(std::make_unique<MadePart>());
+  made.told = told;
+  made.next = part.next;
+  made.has_lost = part.has_lost;
+  made.is_empty = part.items.empty();
+  made.text = std::make_shared<const std::string>(std::move(part.items += "]}"));
+  return made;
+}
+
+http::Sent SocketHub::send(ChannelState& state, Member& member, std::string_view type, std::string_view flag,
+                           const Text& items, std::int64_t now_ns) {
+  fmt::memory_buffer head;
+  const auto out = std::back_inserter(head);
+  fmt::format_to(out, R"({{"type":"{}",)", type);
+  if (type == "snapshot") {
+    if (member.id) {
+      fmt::format_to(out, R"("id":{},)", *member.id);
+    } else {
+      fmt::format_to(out, R"("id":null,)");
+    }
+  }
+  fmt::format_to(out, R"({}"seq":{},{}"items":[)", state.head, member.seq + 1, flag);
+  Client& client = *member.client;
+  const http::Sent sent = client.connection->send({head.data(), head.size()}, items, kReserveBytes);
+  if (sent == http::Sent::full) {
+    if (client.blocked_ns == 0) client.blocked_ns = now_ns;
+    return sent;
+  }
+  client.blocked_ns = 0;
+  ++member.seq;
+  if (type == "snapshot") member.id.reset();
+  return sent;
+}
+
 void SocketHub::on_events(std::span<const Event> events) {
-  const std::lock_guard lock(mutex_);
+  do_what_was_asked();
+  if (events.empty()) return;
+  // What the gateway itself never saw.
+  const std::uint64_t first = events.front().sequence;
+  const std::uint64_t unseen = last_event_ != 0 && first > last_event_ ? first - last_event_ - 1 : 0;
+  last_event_ = events.back().sequence;
   std::map<std::uint32_t, Text> by_types;
   for (auto& [id, client] : clients_) {
     if (!client.wants_events) continue;
+    if (std::exchange(client.has_events, true)) client.events_missed += unseen % kPowerLossSkip;
     Text& bytes = by_types[client.event_types];
     if (!bytes) {
       std::string made;
@@ -472,22 +471,21 @@ void SocketHub::on_events(std::span<const Event> events) {
       bytes = std::make_shared<const std::string>(std::move(made));
     }
     if (bytes->empty()) continue;
-    if (client.stalled_ns == 0 && client.events_missed != 0) {
-      tell(client, {{"type", "missed"}, {"count", client.events_missed}});
+    const std::int64_t now_ns = wall_now_ns();
+    if (client.blocked_ns != 0 && !has_room(*client.connection)) {
+      client.events_missed += bytes->size() / sizeof(Event);
+      continue;
+    }
+    if (client.events_missed != 0) {
+      tell(*client.connection, {{"type", "missed"}, {"count", client.events_missed}});
       client.events_missed = 0;
     }
-    if (client.stalled_ns != 0) {
-      client.events_missed += bytes->size() / sizeof(Event);
-    } else if (client.connection->send_binary(bytes) == http::Sent::full) {
-      client.events_missed += bytes->size() / sizeof(Event);
-      stall(client, wall_now_ns());
+    client.blocked_ns = 0;
+    if (client.connection->send_binary(bytes) == http::Sent::full) {
+      client.events_missed = bytes->size() / sizeof(Event);
+      client.blocked_ns = now_ns;
     }
   }
-}
-
-void SocketHub::close_all(std::uint16_t code, std::string_view reason) {
-  const std::lock_guard lock(mutex_);
-  for (auto& [id, client] : clients_) client.connection->close(code, reason);
 }
 
 }  // namespace thintail::gateway

@@ -9,13 +9,14 @@
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
-#include <limits>
 #include <thread>
 
-#include "core/base/hash.hpp"
-#include "ml/predictor/predictor.hpp"
+#include "tools/gateway/gap_sampler.hpp"
+#include "tools/gateway/job_routes.hpp"
 #include "tools/gateway/market_routes.hpp"
 #include "tools/gateway/metrics.hpp"
+#include "tools/gateway/predict_route.hpp"
+#include "tools/gateway/replay_routes.hpp"
 #include "tools/gateway/route_tools.hpp"
 #include "tools/gateway/trading_routes.hpp"
 
@@ -27,8 +28,6 @@ using http::Response;
 using http::Route;
 using In = http::Parameter::In;
 namespace s = schema;
-
-constexpr std::size_t kPredictRows = 256;
 
 std::uint64_t resident_bytes() {
   std::ifstream file("/proc/self/statm");
@@ -81,8 +80,23 @@ Response status(const Parts& parts) {
 
 Response models(const Parts& parts) {
   return parts.model->read([&](const CoreModel& model) {
-    return Response::json_text(dumped(with_core(model, parts, {{"items", models_json(model, parts.champion_facts)}})));
+    return Response::json_text(dumped(with_core(model, parts, {{"items", models_json(model)}})));
   });
+}
+
+// How late the machine wakes threads; null before the first wake.
+Json gaps_json(const Parts& parts) {
+  if (parts.gaps == nullptr) return nullptr;
+  const HistogramSnapshot seen = parts.gaps->snapshot();
+  if (seen.count == 0) return nullptr;
+  Json buckets = Json::array();
+  for (const auto& [upper_ns, count] : powers_of_two(seen)) buckets.push_back({upper_ns, count});
+  return {{"count", seen.count},
+          {"p50_ns", seen.percentile_ns(50)},
+          {"p99_ns", seen.percentile_ns(99)},
+          {"p999_ns", seen.percentile_ns(99.9)},
+          {"max_ns", seen.max_ns},
+          {"buckets", std::move(buckets)}};
 }
 
 Response latency(const Parts& parts) {
@@ -91,8 +105,8 @@ Response latency(const Parts& parts) {
   Json series = Json::array();
   for (const StageSecond& second : parts.feed->stage_seconds()) series.push_back(stage_second_json(second));
   return parts.model->read([&](const CoreModel& model) {
-    return Response::json_text(
-        dumped(with_core(model, parts, {{"items", std::move(items)}, {"series", std::move(series)}})));
+    return Response::json_text(dumped(with_core(
+        model, parts, {{"items", std::move(items)}, {"series", std::move(series)}, {"gaps", gaps_json(parts)}})));
   });
 }
 
@@ -107,77 +121,6 @@ Response log_page(const Parts& parts, const Request& request) {
     return Response::json_text(
         dumped(with_core(model, parts, {{"items", std::move(items)}, {"next_cursor", cursor_json(page.next)}})));
   });
-}
-
-// --- predict -------------------------------------------------------------------------------------------------------------
-
-Response predict_newest(const Parts& parts, const std::string& symbol) {
-  return parts.model->read([&](const CoreModel& model) {
-    const auto index = instrument_of(model, symbol);
-    if (!index) return index.error();
-    const auto& prediction = model.instruments[*index].prediction;
-    if (!prediction || prediction->state != PredictionState::valid) {
-      return http::problem(ErrorCode::command_refused, fmt::format("{} has no valid prediction yet", symbol));
-    }
-    const bool is_known = parts.champion_facts.has_value();
-    return Response::json(
-        {{"model_sha256", is_known ? Json(parts.champion_facts->sha256) : Json(nullptr)},
-         {"feature_set", is_known ? Json(parts.champion_facts->feature_set) : Json(nullptr)},
-         {"unit", "bp"},
-         {"scores", Json::array({Json::parse(fmt::format("{}", prediction->score), nullptr, false)})}});
-  });
-}
-
-Response predict(const Parts& parts, const Request& request) {
-  const nlohmann::json& body = request.body;
-  const bool has_values = body.contains("values");
-  if (has_values == body.contains("symbol")) {
-    return http::problem(ErrorCode::http_schema, "either symbol, or feature_set and values");
-  }
-  if (!has_values) return predict_newest(parts, body["symbol"].get<std::string>());
-  if (parts.champion == nullptr || !parts.champion_facts) {
-    return http::problem(ErrorCode::command_refused,
-                         "this gateway knows no model: start it with the core's configuration (--config)");
-  }
-  const ChampionFacts& champion = *parts.champion_facts;
-  const auto set = body.value("feature_set", champion.feature_set);
-  if (set != champion.feature_set) {
-    return http::problem(ErrorCode::model_feature_mismatch, fmt::format("the champion reads {}, the values are of {}",
-                                                                        champion.feature_set, printable(set)));
-  }
-  if (const auto wanted = body.value("model", champion.sha256); wanted != champion.sha256) {
-    return http::problem(ErrorCode::model_feature_mismatch,
-                         fmt::format("the champion is {}, asked for was {}", champion.sha256, printable(wanted)));
-  }
-  if (parts.champion->remembers()) {
-    return http::problem(ErrorCode::model_feature_mismatch,
-                         "the champion's answer depends on rows before: single rows have none");
-  }
-  const std::size_t lanes = parts.champion->features->features().size();
-  Json scores = Json::array();
-  Predictor predictor(*parts.champion, 1);
-  predictor.enable(0);
-  std::int64_t time_ns = 0;
-  for (const auto& values : body["values"]) {
-    if (values.size() != lanes) {
-      return http::problem(ErrorCode::model_feature_mismatch,
-                           fmt::format("{} has {} lanes, a row has {}", set, lanes, values.size()));
-    }
-    FeatureRow row;
-    row.values.fill(std::numeric_limits<float>::quiet_NaN());
-    for (std::size_t lane = 0; lane < lanes; ++lane) {
-      if (values[lane].is_null()) continue;
-      row.values[lane] = static_cast<float>(values[lane].get<double>());
-      row.defined.set(lane);
-    }
-    const Predictor::Answer answer = predictor.on_tick(0, row, 0, 0, ++time_ns);
-    const bool is_valid = answer.state == PredictionState::valid && std::isfinite(answer.score);
-    scores.push_back(is_valid ? Json::parse(fmt::format("{}", answer.score), nullptr, false) : Json(nullptr));
-  }
-  return Response::json({{"model_sha256", champion.sha256},
-                         {"feature_set", champion.feature_set},
-                         {"unit", "bp"},
-                         {"scores", std::move(scores)}});
 }
 
 // --- health --------------------------------------------------------------------------------------------------------------
@@ -272,7 +215,13 @@ void add_system_routes(std::vector<Route>& routes, const Parts& parts) {
   get("/api/v1/latency", "getLatency", "Where the time of a tick goes",
       s::object({{"core", core},
                  {"items", s::list_of(s::reference("Stage"))},
-                 {"series", s::list_of(s::reference("StageSecond"))}}),
+                 {"series", s::list_of(s::reference("StageSecond"))},
+                 {"gaps", s::maybe(s::object({{"count", integer},
+                                              {"p50_ns", integer},
+                                              {"p99_ns", integer},
+                                              {"p999_ns", integer},
+                                              {"max_ns", integer},
+                                              {"buckets", s::list_of(s::list_of(integer))}}))}}),
       {}, [parts](const Request&) { return latency(parts); });
   auto of_log = page_parameters();
   of_log.push_back({.name = "level",
@@ -284,23 +233,7 @@ void add_system_routes(std::vector<Route>& routes, const Parts& parts) {
       [parts](const Request& request) { return log_page(parts, request); })
       .is_account_data = true;
 
-  Route& predicting = get("/api/v1/predict", "predict", "Scores of the champion for given rows, or its newest",
-                          s::object({{"model_sha256", s::maybe(s::text(64))},
-                                     {"feature_set", s::maybe(s::text())},
-                                     {"unit", s::text(8)},
-                                     {"scores", s::list_of(s::maybe(number))}}),
-                          {}, [parts](const Request& request) { return predict(parts, request); }, {{"/predict"}});
-  predicting.method = http::Method::post;
-  predicting.may_block = true;
-  predicting.body_bytes_max = 1024 * 1024;
-  nlohmann::json row = s::list_of(s::maybe(number));
-  row["maxItems"] = kMaxLanes;
-  nlohmann::json rows = s::list_of(std::move(row));
-  rows["maxItems"] = kPredictRows;
-  auto body = s::object(
-      {{"symbol", s::text(49)}, {"feature_set", s::text(64)}, {"values", std::move(rows)}, {"model", s::text(64)}});
-  body["required"] = nlohmann::json::array();
-  predicting.body_schema = std::move(body);
+  add_predict_route(routes, parts);
 
   Route& streaming = get("/api/v1/events", "streamEvents", "The core's events as Server-Sent Events", nullptr,
                          {symbol_parameter(In::query),
@@ -339,12 +272,15 @@ void add_system_routes(std::vector<Route>& routes, const Parts& parts) {
   Route& metrics = get("/metrics", "getMetrics", "Prometheus text", nullptr, {}, [parts](const Request&) {
     const auto stages = parts.feed->stages();
     const GatewayFacts facts = parts.facts();
-    return Response::text(
-        parts.model->read([&](const CoreModel& model) { return metrics_text(model, stages, facts, wall_now_ns()); }),
-        "text/plain; version=0.0.4; charset=utf-8");
+    const MachineFacts machine = machine_facts(*parts.model, parts.jobs, parts.gaps);
+    return Response::text(parts.model->read([&](const CoreModel& model) {
+      return metrics_text(model, stages, facts, machine, wall_now_ns());
+    }),
+                          "text/plain; version=0.0.4; charset=utf-8");
   });
   metrics.replies.front().content_type = "text/plain";
   metrics.is_account_data = true;
+  metrics.may_block = true;  // it reads files of /proc
 
   Route socket;
   socket.pattern = "/ws";
@@ -378,6 +314,8 @@ std::vector<Route> gateway_routes(const Parts& parts) {
   add_market_routes(routes, parts);
   add_trading_routes(routes, parts);
   add_system_routes(routes, parts);
+  add_job_routes(routes, parts);
+  add_replay_routes(routes, parts);
   keep_to_account(routes, parts);
   return routes;
 }

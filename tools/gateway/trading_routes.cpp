@@ -41,12 +41,15 @@ Response row_page(const Parts& parts, const Request& request, const std::deque<R
   });
 }
 
-bool any(const auto&) { return true; }
+template <class Row>
+bool any(const Row&) {
+  return true;
+}
 
 Response signals(const Parts& parts, const Request& request) {
   return row_page(
-      parts, request, &CoreModel::signals, [](const SignalRow& row) { return row.sequence; },
-      [](const SignalRow& row) { return any(row); }, signal_json);
+      parts, request, &CoreModel::signals, [](const SignalRow& row) { return row.sequence; }, any<SignalRow>,
+      signal_json);
 }
 
 Response orders(const Parts& parts, const Request& request) {
@@ -58,8 +61,7 @@ Response orders(const Parts& parts, const Request& request) {
 
 Response fills(const Parts& parts, const Request& request) {
   return row_page(
-      parts, request, &CoreModel::fills, [](const FillRow& row) { return row.sequence; },
-      [](const FillRow& row) { return any(row); }, fill_json);
+      parts, request, &CoreModel::fills, [](const FillRow& row) { return row.sequence; }, any<FillRow>, fill_json);
 }
 
 Response trades(const Parts& parts, const Request& request) {
@@ -73,8 +75,10 @@ Response trades(const Parts& parts, const Request& request) {
     const auto takes = [&](const TradeRow& row) {
       return (!*wanted || row.instrument == **wanted) && row.open_ns >= from_ns && row.open_ns <= to_ns;
     };
-    const auto id_of = [](const TradeRow& row) { return row.id; };
-    // Closed ones by when they closed; ids are given at their opening, so they are sorted for the pages.
+    // Closed ones by what closed them, then those that are open, by their opening. One that closes between two pages moves below every open
+    // one: it is on a later page, as closed, or was seen already; none is passed over.
+    constexpr std::uint64_t kOpen = std::uint64_t{1} << 62;
+    const auto place_of = [](const TradeRow& row) { return row.is_open() ? kOpen + row.id : row.close_sequence; };
     std::deque<TradeRow> matching;
     for (const TradeRow& row : model.trades) {
       if (takes(row)) matching.push_back(row);
@@ -82,9 +86,8 @@ Response trades(const Parts& parts, const Request& request) {
     for (const InstrumentModel& at : model.instruments) {
       if (at.trade && takes(*at.trade)) matching.push_back(*at.trade);
     }
-    std::ranges::sort(matching, {}, id_of);
-    const auto page =
-        newest_rows(matching, cursor_of(request), limit_of(request), id_of, [](const TradeRow&) { return true; });
+    std::ranges::sort(matching, {}, place_of);
+    const auto page = newest_rows(matching, cursor_of(request), limit_of(request), place_of, any<TradeRow>);
     std::vector<TradeRow> rows;
     for (const TradeRow* row : page.rows) rows.push_back(*row);
     if (wants_csv) {
@@ -182,17 +185,26 @@ Json reply_json(const IssuedCommand& command) {
           {"detail", command.detail}};
 }
 
-// A repeated request has the same id, so that the core answers it instead of doing it again.
+// A repeated request has the same id, so that the core answers it instead of doing it again; of one that an earlier gateway began and the
+// core may have forgotten, the events tell.
 Result<IssuedCommand> issue(const Parts& parts, const Request& request, CommandKind kind) {
   const std::uint64_t id = request.idempotency ? request.idempotency->id : 0;
+  if (request.idempotency && request.idempotency->was_interrupted) {
+    TT_TRY(const auto settled, parts.desk->settle(*parts.model, kind, id, request.idempotency->began_ns));
+    if (settled) return *settled;
+  }
   return parts.desk->issue(kind, id, request.principal.id, request.remote);
 }
 
-Response reply_to(const Result<IssuedCommand>& command) {
-  if (!command) return http::problem(command.error());
+Response reply_to(const Parts& parts, const Request& request, const Result<IssuedCommand>& command) {
+  if (!command) {
+    Response refused = http::problem(command.error());
+    if (refused.status == 503) refused.with("Retry-After", fmt::format("{}", parts.desk->retry_after_s()));
+    return refused;
+  }
   Response response = Response::json(reply_json(*command), command->state == CommandState::unknown ? 202 : 200);
   if (command->state == CommandState::unknown) {
-    response.with("Location", fmt::format("/api/v1/commands/{}", command->id));
+    response.with("Location", fmt::format("{}/api/v1/commands/{}", request.base, command->id));
   }
   return response;
 }
@@ -205,7 +217,7 @@ Response command(const Parts& parts, const Request& request) {
     return http::problem(ErrorCode::http_schema, "reset_kill wants its words",
                          {{"/confirm", fmt::format("\"{}\"", words)}});
   }
-  return reply_to(issue(parts, request, *kind));
+  return reply_to(parts, request, issue(parts, request, *kind));
 }
 
 bool is_never_limited(const Request& request) {
@@ -305,7 +317,7 @@ Response start_trading(const Parts& parts, const Request& request) {
   }
   // What was seen last may be old: only the core knows that it runs.
   const auto resumed = issue(parts, request, CommandKind::resume);
-  if (!resumed || resumed->state != CommandState::applied) return reply_to(resumed);
+  if (!resumed || resumed->state != CommandState::applied) return reply_to(parts, request, resumed);
   return trading_session(parts, gate, "running", gate.paused ? 201 : 200);
 }
 
@@ -314,7 +326,7 @@ Response stop_trading(const Parts& parts, const Request& request) {
   const bool flattens = request.body.is_object() && request.body.value("positions", std::string("keep")) == "flatten";
   const GateNow gate = gate_now(parts);
   const auto stopped = issue(parts, request, flattens ? CommandKind::flatten : CommandKind::pause);
-  if (!stopped || stopped->state != CommandState::applied) return reply_to(stopped);
+  if (!stopped || stopped->state != CommandState::applied) return reply_to(parts, request, stopped);
   return trading_session(parts, gate, flattens ? "flattening" : "paused", 200);
 }
 
@@ -338,6 +350,19 @@ void add_trading_routes(std::vector<Route>& routes, const Parts& parts) {
       "/api/v1/signals", "listSignals", "What the strategy wanted, and what became of it", s::page_of("Signal"),
       listed(), [parts](const Request& request) { return signals(parts, request); },
       std::vector<http::Alias>{{"/api/signals"}});
+  Route& inbound =
+      post("/api/v1/signals", "sendSignal", "Reserved: signals from outside come with an adapter of their own", {}, {},
+           [](const Request&) {
+             return http::problem(ErrorCode::command_refused,
+                                  "signals from outside are not taken yet: an adapter for them is to "
+                                  "come. What the strategy wants is in GET /api/v1/signals",
+                                  {}, 501);
+           },
+           {{"/api/signals"}});
+  inbound.role = http::Role::trader;
+  inbound.rate_class = http::RateClass::trading;
+  inbound.replies.clear();
+  inbound.body_schema = {{"type", "object"}};
   get(
       "/api/v1/positions", "listPositions", "What is held",
       s::object({{"core", core}, {"items", s::list_of(s::reference("Position"))}}), std::vector<http::Parameter>{},
@@ -420,6 +445,7 @@ void add_trading_routes(std::vector<Route>& routes, const Parts& parts) {
            {}, [parts](const Request& request) { return command(parts, request); });
   acts(commanding, kUnknown);
   commanding.is_unlimited = is_never_limited;
+  commanding.is_urgent = [](const Request& request) { return request.body["command"] == "kill"; };
   auto body = s::object(
       {{"command", s::one_of({"pause", "resume", "flatten", "kill", "reset_kill"})}, {"confirm", s::text(64)}});
   body["required"] = {"command"};

@@ -79,7 +79,7 @@ InstrumentSample instrument_sample(const shm::CoreView& core, std::uint64_t id, 
 }
 
 ModelSample model_sample(const shm::ModelRow& row, const EventsTail& tail) {
-  ModelSample sample{row.slot, row.version, row.state, {}, tail.last_of(row.slot)};
+  ModelSample sample{row.slot, row.version, row.state, {}, tail.last_of(row.slot), row.sha256, row.time_ns};
   for (std::size_t i = 0; i < 6; ++i) sample.sha256 += fmt::format("{:02x}", row.sha256[i]);
   return sample;
 }

@@ -5,6 +5,7 @@
 //   threads  one at a time, in any process; the core does not notice
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -93,6 +94,8 @@ struct ModelSample {
   shm::ModelState state = shm::ModelState::absent;
   std::string sha256;  // the first 12 of its digits
   std::optional<SeenPrediction> last;  // that we saw
+  std::array<std::uint8_t, 32> digest{};  // all of it
+  std::int64_t since_ns = 0;  // engine time since when it has been there
 };
 
 struct CounterSample {

@@ -49,7 +49,7 @@ void outlive_failed_writes() {
 }
 
 Result<void> watch(Daemon& daemon, const std::function<void()>& on_turn) {
-  g_stop_signal = 0;
+  // A signal that came between two runs of one process (the passes of a served demo) ends the second.
   struct sigaction action{};
   action.sa_handler = on_stop_signal;
   ::sigaction(SIGINT, &action, nullptr);

@@ -11,6 +11,7 @@
 
 #include "adapters/feeds/paced_source.hpp"
 #include "adapters/feeds/tick_source.hpp"
+#include "shm/control/replay_pace.hpp"
 #include "tools/daemon/daemon.hpp"
 #include "tools/report/report_text.hpp"
 
@@ -24,12 +25,19 @@ class DaemonFeed {
   static Result<std::unique_ptr<DaemonFeed>> open(const TickSourceOptions& options, const std::string& speed,
                                                   std::int64_t from_ns, InstrumentTable& instruments);
 
+  // The pace is from now on what `steering`, which must outlive the feed, says. Before the daemon starts.
+  void steer(const shm::ReplayPace& steering) noexcept { steering_ = &steering; }
+
   // False while the next tick is not due yet, and at the end.
   bool next(Event& out) noexcept {
     if (!waiting_ && !read_next()) return false;
+    // The first tick comes even where a rest was asked for: without one the engine has no time, and takes no command.
+    if (steering_ != nullptr && has_begun_) follow(steering_->wanted());
     waiting_ = !pace_.is_due(next_.time_ns);
-    if (!waiting_) out = next_;
-    return !waiting_;
+    if (waiting_) return false;
+    out = next_;
+    has_begun_ = true;
+    return true;
   }
   bool has_ended() const noexcept { return ended_; }
   FeedContents contents() const noexcept { return source_.contents(); }
@@ -47,10 +55,23 @@ class DaemonFeed {
     return false;
   }
 
+  void follow(std::uint64_t bits) noexcept {
+    if (bits == word_) [[likely]]
+      return;
+    word_ = bits;
+    const shm::PaceWord word = shm::PaceWord::of(bits);
+    if (!word.is_valid()) return;
+    if (word.speed() != pace_.multiple()) pace_.set_multiple(word.speed());
+    pace_.hold(word.is_paused);
+  }
+
   TickSource source_;
   Pace pace_;
   std::int64_t from_ns_;
+  const shm::ReplayPace* steering_ = nullptr;  // null: nobody steers
+  std::uint64_t word_ = 0;  // of the steering, as last followed; 0 is none
   Event next_{};
+  bool has_begun_ = false;  // a tick was handed out
   bool waiting_ = false;  // next_ is not due yet
   bool ended_ = false;
 };

@@ -171,7 +171,7 @@ Result<ExitCode> demo(const DemoArguments& arguments) {
 
   if (arguments.serve) {
     const std::string speed = arguments.speed == "max" ? "60x" : arguments.speed;
-    return serve_demo({settings, source, std::move(model), isa, split_ns, speed, folder, arguments.port});
+    return serve_demo({settings, source, std::move(model), isa, split_ns, span.last_ns, speed, folder, arguments.port});
   }
 
   InstrumentTable instruments(settings.core.instruments_max);

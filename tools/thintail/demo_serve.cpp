@@ -3,8 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <cstdio>
 
+#include "shm/control/replay_pace.hpp"
+#include "strategies/model/decision_model_file.hpp"
 #include "tools/daemon/daemon.hpp"
 #include "tools/thintail/child_program.hpp"
 #include "tools/thintail/daemon_run.hpp"
@@ -37,15 +40,35 @@ Result<Companion> start_gateway(const ServedDemo& demo) {
   return Companion::start(program, arguments);
 }
 
+// What the replay begins with, until somebody sets another pace.
+Result<shm::PaceWord> first_pace(const std::string& speed) {
+  TT_TRY(const Pace pace, Pace::parse(speed));
+  const double thousandths = pace.multiple() * 1e3;
+  if (thousandths >= shm::PaceWord::kThousandthsMin && thousandths <= shm::PaceWord::kThousandthsMax) {
+    return shm::PaceWord{.speed_thousandths = static_cast<std::uint32_t>(std::lround(thousandths))};
+  }
+  return fail({.code = ErrorCode::usage,
+               .doing = "reading --speed",
+               .expected = "0.1x to 100000x for a demo that is served",
+               .found = speed});
+}
+
 // One pass over the ticks. Positions, latches and the journal go on from the pass before, as they do in any restart.
-Result<void> play_once(const ServedDemo& demo, Companion& gateway) {
+Result<void> play_once(const ServedDemo& demo, const shm::ReplayPace& pace, Companion& gateway) {
   InstrumentTable instruments(demo.settings.core.instruments_max);
   TT_TRY(const auto feed, DaemonFeed::open(demo.source, demo.speed, demo.from_ns, instruments));
+  feed->steer(pace);
   TT_TRY_VOID(check_feed(demo.settings, demo.model, feed->contents(), instruments, describe(demo.source)));
   DaemonOptions options;
   options.settings = demo.settings;
   options.instruments = &instruments;
   options.model = demo.model ? &*demo.model : nullptr;
+  if (demo.model) {
+    options.decode_model = [isa = demo.isa, set = demo.model->features](std::string_view bytes,
+                                                                        const std::string& file) {
+      return decode_decision_model(bytes, file, isa, set);
+    };
+  }
   options.isa = demo.isa;
   options.next_tick = [&](Event& out) { return feed->next(out); };
   options.feed_has_ended = [&] { return feed->has_ended(); };
@@ -62,10 +85,15 @@ Result<void> play_once(const ServedDemo& demo, Companion& gateway) {
 
 Result<ExitCode> serve_demo(const ServedDemo& demo) {
   fmt::print("A replay at {}, over and over, on paper. Ctrl-C ends it.\n", demo.speed);
+  TT_TRY(const shm::PaceWord start, first_pace(demo.speed));
+  TT_TRY(const auto pace, shm::ReplayPace::create(demo.settings.shm.directory, demo.settings.core.instance, start,
+                                                  demo.from_ns, demo.to_ns));
   TT_TRY(Companion gateway, start_gateway(demo));
-  do {
-    TT_TRY_VOID(play_once(demo, gateway));
-  } while (!was_asked_to_stop() && gateway.is_running());
+  while (true) {
+    TT_TRY_VOID(play_once(demo, *pace, gateway));
+    if (was_asked_to_stop() || !gateway.is_running()) break;
+    pace->begin_anew();
+  }
   if (was_asked_to_stop()) return ExitCode::ok;
   return fail({.code = ErrorCode::child_failed,
                .doing = "serving the demo",

@@ -21,6 +21,7 @@ struct ServedDemo {
   std::optional<DecisionModel> model;
   Isa isa = Isa::scalar;
   std::int64_t from_ns = 0;  // ticks before it are passed over
+  std::int64_t to_ns = 0;  // the last one's time
   std::string speed;
   std::string folder;  // of the demo: the gateway's socket and state go there
   std::uint16_t port = 8000;
