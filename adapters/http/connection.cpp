@@ -17,6 +17,8 @@ namespace {
 
 constexpr std::size_t kReadBytes = 8 * 1024;
 constexpr std::size_t kRepeatableBytesMax = 2 * 1024;
+// Of one client in a turn: the others wait behind it.
+constexpr std::size_t kRequestsATurn = 16;
 constexpr std::size_t kStreamWriteBytes = 64 * 1024;
 constexpr std::int64_t kDrainingLingerMs = 500;  // a stop does not wait for clients that keep their end open
 constexpr std::uint16_t kUnauthorised = 4401;
@@ -117,14 +119,14 @@ void Connection::start() {
 }
 
 bool Connection::is_idle() const noexcept {
-  return mode_ == Mode::requests && !is_busy_ && !is_writing_ && out_.empty() && !parser_.has_begun();
+  return mode_ == Mode::requests && !is_busy_ && !is_yielding_ && !is_writing_ && out_.empty() && !parser_.has_begun();
 }
 
 // --- bytes in --------------------------------------------------------------------------------------------------------
 
 void Connection::read() {
   if (is_reading_ || is_gone_ || is_eof_) return;
-  if (mode_ == Mode::requests && (is_busy_ || out_.size() > context_.limits.waiting_bytes_max)) return;
+  if (mode_ == Mode::requests && (is_busy_ || is_yielding_ || out_.size() > context_.limits.waiting_bytes_max)) return;
   is_reading_ = true;
   // What is left of the last bytes moves to the front, so that the parser sees a request in one piece.
   if (in_begin_ > 0) std::memmove(in_.data(), in_.data() + in_begin_, in_end_ - in_begin_);
@@ -140,8 +142,8 @@ void Connection::on_read(std::size_t count, bool is_ok) {
   if (!is_ok) {
     // A half-closed client may still wait for replies that are on their way.
     is_eof_ = true;
-    const bool is_owed =
-        (mode_ == Mode::requests || mode_ == Mode::closing) && (is_busy_ || is_writing_ || !out_.empty());
+    const bool is_owed = (mode_ == Mode::requests || mode_ == Mode::closing) &&
+                         (is_busy_ || is_yielding_ || is_writing_ || !out_.empty());
     if (!is_owed) closed();
     return;
   }
@@ -159,10 +161,15 @@ void Connection::on_read(std::size_t count, bool is_ok) {
 }
 
 void Connection::process() {
-  if (is_processing_) return;
+  if (is_processing_ || is_yielding_) return;
   is_processing_ = true;
+  std::size_t requests = 0;
   while (mode_ == Mode::requests && !is_busy_ && in_end_ > in_begin_ &&
          out_.size() <= context_.limits.waiting_bytes_max) {
+    if (requests++ == kRequestsATurn) {
+      yield();
+      break;
+    }
     if (repeat()) continue;
     const bool had_begun = parser_.has_begun();
     const std::string_view bytes = input();
@@ -193,6 +200,17 @@ void Connection::process() {
                            });
   }
   is_processing_ = false;
+}
+
+void Connection::yield() {
+  is_yielding_ = true;
+  context_.post([self = shared_from_this()] {
+    self->is_yielding_ = false;
+    if (self->is_gone_) return;
+    self->process();
+    self->flush();
+    self->read();
+  });
 }
 
 // A request of no body that is byte for byte the one before it needs neither parsing nor proof again.
@@ -257,7 +275,7 @@ void Connection::flush() {
   }
   if (out_.empty()) {
     const bool is_stream_over = queue_ && queue_->is_drained();
-    const bool is_done = mode_ == Mode::closing || (is_eof_ && !is_busy_) ||
+    const bool is_done = mode_ == Mode::closing || (is_eof_ && !is_busy_ && !is_yielding_) ||
                          (is_stream_over && (mode_ == Mode::events || is_peer_closed_));
     if (is_done && !std::exchange(is_shut_, true)) {
       mode_ = Mode::closing;

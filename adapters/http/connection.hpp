@@ -99,6 +99,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void read();
   void process();
+  void yield();
   bool repeat();
   void on_outcome(Outcome outcome, bool is_head, bool is_keep_alive);
   void refuse(ErrorCode code, const std::string& detail, int status);
@@ -140,6 +141,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool is_writing_ = false;
   bool is_busy_ = false;  // a handler works on a request
   bool is_processing_ = false;
+  bool is_yielding_ = false;  // the rest of what was read is dealt with after others had a turn
   bool is_gone_ = false;
   bool has_continued_ = false;
   bool has_served_ = false;

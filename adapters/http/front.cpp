@@ -508,7 +508,6 @@ void Front::act(const WorkPointer& work) {
     return;
   }
   if (route.needs_idempotency_key) {
-    const bool is_urgent = route.is_urgent && route.is_urgent(work->request);
     const auto command = [this, work, send, is_commanding] {
       if (is_commanding) {
         act_once(work);
@@ -516,7 +515,7 @@ void Front::act(const WorkPointer& work) {
         run_handler(work, send);
       }
     };
-    if (!run_command(command, is_urgent)) {
+    if (!run_command(command, is_urgent(*work))) {
       answer(*work, problem(ErrorCode::http_busy, "too many commands are waiting").with("Retry-After", "1"));
     }
     return;
@@ -619,6 +618,11 @@ std::string Front::scope_of(const Work& work) const {
   return work.request.instance.empty() ? pattern : fmt::format("{} {}", work.request.instance, pattern);
 }
 
+bool Front::is_urgent(const Work& work) {
+  const Route& route = *work.match.route;
+  return route.is_urgent && route.is_urgent(work.request);
+}
+
 // On a worker: the store syncs a disk.
 void Front::act_once(const WorkPointer& work) {
   const Route& route = *work->match.route;
@@ -632,15 +636,20 @@ void Front::act_once(const WorkPointer& work) {
   for (const auto& [name, value] : request.parameters) asked += fmt::format("{}={}\n", name, value);
   for (const auto& [name, value] : request.query) asked += fmt::format("?{}={}\n", name, value);
   asked += work->raw.body;
+  if (is_urgent(*work)) return act_first(work, key, asked);
   const auto begun =
       idempotency_->begin(request.principal.id, scope_of(*work), key, asked, route.resumes_interrupted, clock_());
-  if (!begun) {
-    log::error(begun.error());
-    // A full disk may be why somebody stops trading. What only sets a state may be done twice.
-    if (route.resumes_interrupted) return run_handler(work, send);
-    return send(problem(ErrorCode::http_busy, "commands cannot be recorded now, so none is taken"));
-  }
   using enum IdempotencyStore::Verdict;
+  if (!begun) log::error(begun.error());
+  // A full disk may be why somebody stops trading: that is done without a record. What starts it again is not.
+  if ((!begun || begun->verdict == full) && route.is_unlimited && route.is_unlimited(request)) {
+    request.idempotency = Idempotency{.key = key,
+                                      .id = IdempotencyStore::id_of(request.principal.id, scope_of(*work), key, asked),
+                                      .was_interrupted = false,
+                                      .began_ns = clock_()};
+    return run_handler(work, send);
+  }
+  if (!begun) return send(problem(ErrorCode::http_busy, "commands cannot be recorded now, so none is taken"));
   switch (begun->verdict) {
     case replay: return send(Response(*begun->reply).with("Idempotency-Replayed", "true"));
     case mismatch: return send(problem(ErrorCode::idempotency_mismatch, "this key was used with another body"));
@@ -663,6 +672,41 @@ void Front::act_once(const WorkPointer& work) {
     };
     // A deferred reply comes on some other thread, which may not wait for a disk; a plain one is on a worker already.
     if (!work->match.route->deferred || !run_command(keep, false)) keep();
+  });
+}
+
+// First what was asked, then the record: a disk that stalls, here or in another command's begin, holds up neither this nor its reply. A repeat
+// that comes before the record goes the same way, under the same id.
+void Front::act_first(const WorkPointer& work, const std::string& key, const std::string& asked) {
+  Request& request = work->request;
+  const auto send = [this, work](Response response) {
+    threads_.run_on_io([this, work, reply = std::move(response)]() mutable { answer(*work, std::move(reply)); });
+  };
+  const std::string scope = scope_of(*work);
+  const auto known = idempotency_->look(request.principal.id, scope, key, asked);
+  if (known && known->verdict == IdempotencyStore::Verdict::replay) {
+    return send(Response(*known->reply).with("Idempotency-Replayed", "true"));
+  }
+  if (known && known->verdict == IdempotencyStore::Verdict::mismatch) {
+    return send(problem(ErrorCode::idempotency_mismatch, "this key was used with another body"));
+  }
+  const bool was_interrupted = known.has_value();
+  request.idempotency = Idempotency{.key = key,
+                                    .id = IdempotencyStore::id_of(request.principal.id, scope, key, asked),
+                                    .was_interrupted = was_interrupted,
+                                    .began_ns = known ? known->began_ns : clock_()};
+  run_handler(work, [this, send, principal = request.principal.id, scope, key, asked,
+                     was_interrupted](const Response& response) {
+    send(response);
+    const bool is_undone = response.status == 500 || response.status == 503 || response.status == 429;
+    if (is_undone || (was_interrupted && response.status >= 400)) return;
+    const auto record = [this, principal, scope, key, asked, response, now_ns = clock_()] {
+      if (const auto kept = idempotency_->record(principal, scope, key, asked, response, now_ns); !kept) {
+        log::error(kept.error());
+      }
+    };
+    // Not here: the next urgent one may be waiting for this worker.
+    if (!run_command(record, false)) log::warn("a command was done and is not recorded: too many wait for that");
   });
 }
 
@@ -876,15 +920,20 @@ void Front::log_in(const Request& request, Responder reply) {
     const std::string name = base64url(random_bytes(6));
     return reply(welcome({.id = "code:" + name, .role = *role, .how = Proof::session}, request));
   }
-  const bool is_taken = access_->check_password(
-      user, request.body["password"].get<std::string>(), [this, request, user, reply, fail_login](bool is_right) {
-        threads_.run_on_io([this, request, user, reply, fail_login, is_right] {
-          const UserRecord* record = access_->keys().user(user);
-          if (!is_right || record == nullptr) return fail_login("user or password is wrong");
-          access_->locks().succeeded(request.remote, user);
-          reply(welcome(access_->principal_of(*record), request));
-        });
-      });
+  const UserRecord* asked = access_->keys().user(user);
+  const std::int64_t created_ns = asked == nullptr ? 0 : asked->created_ns;
+  const bool is_taken =
+      access_->check_password(user, request.body["password"].get<std::string>(),
+                              [this, request, user, reply, fail_login, created_ns](bool is_right) {
+                                threads_.run_on_io([this, request, user, reply, fail_login, created_ns, is_right] {
+                                  const UserRecord* record = access_->keys().user(user);
+                                  // Another record meanwhile has another password, perhaps.
+                                  const bool is_same = record != nullptr && record->created_ns == created_ns;
+                                  if (!is_right || !is_same) return fail_login("user or password is wrong");
+                                  access_->locks().succeeded(request.remote, user);
+                                  reply(welcome(access_->principal_of(*record), request));
+                                });
+                              });
   if (!is_taken) reply(problem(ErrorCode::http_busy, "too many logins at once").with("Retry-After", "2"));
 }
 

@@ -137,6 +137,7 @@ class Front {
 
   std::vector<Route> own_routes();
   void log_in(const Request& request, Responder reply);
+  static bool is_urgent(const Work& work);
   Response welcome(Principal principal, const Request& request);
   Response log_out(const Request& request);
 
@@ -157,6 +158,7 @@ class Front {
   std::optional<Response> pass_through(const WorkPointer& work, Outcome& outcome);
   void act(const WorkPointer& work);
   void act_once(const WorkPointer& work);
+  void act_first(const WorkPointer& work, const std::string& key, const std::string& asked);
   void read_on_worker(const WorkPointer& work);
   void start_reading(const WorkPointer& work);
   void end_reading(const std::string& reader);

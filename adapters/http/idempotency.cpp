@@ -39,8 +39,10 @@ std::string scope_of(std::string_view principal, std::string_view route, std::st
   return to_hex(sha256(fmt::format("{}\n{}\n{}", principal, route, key)));
 }
 
-std::uint64_t id_of(std::string_view scope) noexcept {
-  const std::uint64_t id = xxh3(scope.data(), scope.size());
+// Of the body too: a key that is used again for another command must not be taken for a repeat where nobody could look it up.
+std::uint64_t id_from(std::string_view scope, std::string_view digest) {
+  const std::string text = fmt::format("{}\n{}", scope, digest);
+  const std::uint64_t id = xxh3(text.data(), text.size());
   return id == 0 ? 1 : id;
 }
 
@@ -161,7 +163,8 @@ struct IdempotencyStore::State {
   // Half a line would hide every line after it.
   Result<void> cut_back() {
     auto failure = cannot_write();
-    if (::ftruncate(file.get(), static_cast<off_t>(file_bytes)) != 0) return cannot_write();
+    // The next line writes the file anew where this one may lie there in part.
+    if (::ftruncate(file.get(), static_cast<off_t>(file_bytes)) != 0) file = {};
     return failure;
   }
 
@@ -248,7 +251,7 @@ Result<IdempotencyStore::Begun> IdempotencyStore::begin(std::string_view princip
   const std::scoped_lock lock(state.mutex);
   state.drop_old(now_ns);
   Begun begun;
-  begun.id = id_of(scope);
+  begun.id = id_from(scope, digest);
   begun.began_ns = now_ns;
   if (const auto found = state.entries.find(scope); found != state.entries.end()) {
     Entry& entry = found->second;
@@ -297,6 +300,49 @@ Result<void> IdempotencyStore::finish(std::string_view principal, std::string_vi
   entry.was_interrupted = false;
   state.compact_if_grown();
   return {};
+}
+
+std::optional<IdempotencyStore::Begun> IdempotencyStore::look(std::string_view principal, std::string_view route,
+                                                              std::string_view key, std::string_view body) const {
+  const std::string scope = scope_of(principal, route, key);
+  const std::string digest = to_hex(sha256(body));
+  const std::unique_lock lock(state_->mutex, std::try_to_lock);
+  if (!lock) return std::nullopt;
+  const auto found = state_->entries.find(scope);
+  if (found == state_->entries.end()) return std::nullopt;
+  const Entry& entry = found->second;
+  Begun begun{.verdict = Verdict::interrupted, .reply = {}, .id = id_from(scope, digest), .began_ns = entry.began_ns};
+  if (entry.body != digest) {
+    begun.verdict = Verdict::mismatch;
+  } else if (entry.reply) {
+    begun.verdict = Verdict::replay;
+    begun.reply = entry.reply;
+  }
+  return begun;
+}
+
+Result<void> IdempotencyStore::record(std::string_view principal, std::string_view route, std::string_view key,
+                                      std::string_view body, const Response& response, std::int64_t now_ns) {
+  const std::string scope = scope_of(principal, route, key);
+  const std::string digest = to_hex(sha256(body));
+  State& state = *state_;
+  const std::scoped_lock lock(state.mutex);
+  state.drop_old(now_ns);
+  const auto found = state.entries.find(scope);
+  const bool is_new = found == state.entries.end();
+  if (!is_new && (found->second.reply || found->second.body != digest)) return {};
+  if (is_new && !state.make_room()) return {};
+  Entry entry{.body = digest, .began_ns = is_new ? now_ns : found->second.began_ns, .reply = response};
+  TT_TRY_VOID(state.append((is_new ? begin_line(scope, entry) : std::string()) + end_line(scope, entry)));
+  state.entries[scope] = std::move(entry);
+  if (is_new) state.by_age.emplace_back(now_ns, scope);
+  state.compact_if_grown();
+  return {};
+}
+
+std::uint64_t IdempotencyStore::id_of(std::string_view principal, std::string_view route, std::string_view key,
+                                      std::string_view body) {
+  return id_from(scope_of(principal, route, key), to_hex(sha256(body)));
 }
 
 Result<void> IdempotencyStore::undo(std::string_view principal, std::string_view route, std::string_view key) {

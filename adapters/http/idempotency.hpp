@@ -3,7 +3,8 @@
 //   path       cold: two synced writes a command
 //   threads    any; one mutex. Calls sync a disk: never on an event loop
 //   invariant  a begin is on disk before its command may act, and a reply before it is sent: after a death at any point a
-//              repeated request gets the stored reply, or is told that the outcome is not known, and is never done twice
+//              repeated request gets the stored reply, or is told that the outcome is not known, and is never done twice.
+//              Urgent commands wait for no disk: they are done under their id, which the other side knows again, and recorded after
 //
 // The file (mode 0600) grows by lines; the reader takes those whose checksum fits and stops at the first that is torn:
 //   XXH3 (16 hexadecimal digits), space, one JSON object
@@ -54,7 +55,7 @@ class IdempotencyStore {
   struct Begun {
     Verdict verdict = Verdict::proceed;
     std::optional<Response> reply;
-    std::uint64_t id = 0;  // of the scope
+    std::uint64_t id = 0;  // id_of() the request
     std::int64_t began_ns = 0;  // when the scope was begun first
   };
 
@@ -64,6 +65,16 @@ class IdempotencyStore {
                       bool resumes, std::int64_t now_ns);
   Result<void> finish(std::string_view principal, std::string_view route, std::string_view key,
                       const Response& response);
+  // Of urgent commands. What is known of such a request, if that can be said without waiting for whoever is at the disk: nothing where it
+  // is new, or cannot be said. Begins nothing.
+  std::optional<Begun> look(std::string_view principal, std::string_view route, std::string_view key,
+                            std::string_view body) const;
+  // What was answered to a request that was done without begin().
+  Result<void> record(std::string_view principal, std::string_view route, std::string_view key, std::string_view body,
+                      const Response& response, std::int64_t now_ns);
+  // A stable hash of the four, never 0.
+  static std::uint64_t id_of(std::string_view principal, std::string_view route, std::string_view key,
+                             std::string_view body);
   // The handler says that it has not acted: the key is free again.
   Result<void> undo(std::string_view principal, std::string_view route, std::string_view key);
   // The handler died, or its reply could not be kept: from now on the outcome is not known.

@@ -59,7 +59,7 @@ struct Field {
 // One command's identity across repeats: equal for equal (principal, route, Idempotency-Key).
 struct Idempotency {
   std::string key;
-  std::uint64_t id = 0;  // stable hash of the three, never 0: fit for a command's own id
+  std::uint64_t id = 0;  // stable hash of principal, route, key and what was asked, never 0: fit for a command's own id
   bool was_interrupted = false;  // an earlier gateway began this very request and never learned its outcome
   std::int64_t began_ns = 0;  // when it was begun first, UTC
 };
@@ -233,9 +233,10 @@ struct Route {
   std::vector<std::string> protocols = {};  // of the WebSocket, best first; a client must offer one of them
   // Where there are several instances: the endpoint of each, by name. `websocket` is then any of them.
   std::map<std::string, std::shared_ptr<WebSocketEndpoint>, std::less<>> websockets = {};
-  // True: this request is not counted against its class (kill, pause, flatten).
+  // True: this request is not counted against its class (kill, pause, flatten), and is done though no disk takes its record: what it
+  // does under the same id twice is done once.
   std::function<bool(const Request&)> is_unlimited = {};
-  // True: this command goes before others that wait, and has a worker that nothing else takes (kill).
+  // True: this command goes before others that wait, has workers that nothing else takes, and is recorded after it was done (kill).
   std::function<bool(const Request&)> is_urgent = {};
   bool is_shared = false;  // of several instances: answers where none is named too (health, login)
 };

@@ -46,7 +46,8 @@ using Local = asio::local::stream_protocol;
 
 constexpr auto kTick = std::chrono::milliseconds(250);
 constexpr auto kThreadPatience = std::chrono::seconds(5);  // a thread that ended early answers nobody
-constexpr std::size_t kUrgentWorkers = 1;
+// A kill that has reached its core may still wait for a disk: the next one, to another core, does not wait behind it.
+constexpr std::size_t kUrgentWorkers = 4;
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 
 std::int64_t utc_ns() noexcept {
@@ -353,6 +354,7 @@ struct Server::State {
         pause([this, &door] { accept(door); });
         return;
       }
+      accept(door);  // first: what throws below costs one client, not the door
       error_code ignored;
       socket.set_option(Tcp::no_delay(true), ignored);
       const auto remote = socket.remote_endpoint(ignored);
@@ -365,7 +367,6 @@ struct Server::State {
                 .tags = &door.listener->tags,
                 .remote = address_of(remote.address()).text()};
       admit(Socket(std::move(socket)), std::move(peer));
-      accept(door);
     });
   }
 
@@ -376,6 +377,7 @@ struct Server::State {
         pause([this] { accept_local(); });
         return;
       }
+      accept_local();
       ucred credentials{};
       socklen_t size = sizeof(credentials);
       Peer peer;
@@ -383,7 +385,6 @@ struct Server::State {
         peer.uid = credentials.uid;
       }
       admit(Socket(std::move(socket)), std::move(peer));
-      accept_local();
     });
   }
 
@@ -398,13 +399,12 @@ struct Server::State {
     ++accepted;
     const std::string unit = peer.address ? rate_unit(peer.address->text()) : "unix";
     const bool is_proxy = peer.address && is_trusted(*peer.address, options.front.trusted_proxies);
-    std::size_t& count = per_address[unit];
+    const auto known = per_address.find(unit);
+    const std::size_t count = known == per_address.end() ? 0 : known->second;
     if (connections.size() >= options.connections_max || (!is_proxy && count >= options.connections_per_address_max)) {
       ++turned_away;
-      if (count == 0) per_address.erase(unit);
       return;  // the socket closes
     }
-    ++count;
     const bool is_tls = peer.is_tls;
     std::unique_ptr<Wire> wire;
     if (is_tls) {
@@ -415,6 +415,7 @@ struct Server::State {
     const std::uint64_t id = next_id++;
     const auto connection = std::make_shared<Connection>(context, std::move(wire), std::move(peer), id);
     connections.emplace(id, connection);
+    ++per_address[unit];
     connection->start();
   }
 

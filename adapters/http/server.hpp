@@ -43,7 +43,7 @@ struct ServerOptions {
   std::size_t connections_per_address_max = 2'048;  // trusted proxies excepted
   std::size_t workers = 2;
   std::size_t workers_waiting_max = 256;
-  // Of commands; one more takes urgent ones only, so that a kill waits for nothing but kills.
+  // Of commands; four more take urgent ones only, so that a kill waits for nothing but kills.
   std::size_t command_workers = 4;
   std::size_t commands_waiting_max = 256;
   Front::Clock clock = {};  // UTC nanoseconds; empty: the system's

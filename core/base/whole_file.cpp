@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <filesystem>
 #include <utility>
@@ -82,7 +84,11 @@ Result<std::string> read_whole_file(const std::string& path, const FileReading& 
 }
 
 Result<void> replace_file(const std::string& path, std::string_view bytes, std::string_view doing, unsigned mode) {
-  const std::string temporary = fmt::format("{}.{}.tmp", path, ::getpid());
+  // Of each call its own: another thread may be writing the same file.
+  static std::atomic<std::uint64_t> calls{0};
+  // relaxed: different numbers are all that is wanted
+  const std::string temporary =
+      fmt::format("{}.{}.{}.tmp", path, ::getpid(), calls.fetch_add(1, std::memory_order_relaxed));
   ::unlink(temporary.c_str());  // of a process that had our number and died
   Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
   const bool is_written = file.get() >= 0 && write_all(file.get(), bytes) && ::fsync(file.get()) == 0 && file.close() &&

@@ -208,7 +208,7 @@ export class Market {
       score: Number(row.score.toFixed(4)), cost: 0.42, target: decimal(target), position: decimal(row.position ? row.lot * (row.position.side === 'buy' ? 1 : -1) : 0),
       side, price: price.toFixed(row.digits), outcome: refused === null ? 'intent' : 'rejected',
       client_order_id: refused === null ? String(4_294_967_296 * this.epoch + this.nextOrder) : null,
-      veto: refused === null ? null : { rule: refused, limit: '10', observed: '12' },
+      veto: refused === null ? null : { rule: refused, limit: '10', observed: '12', unit: 'base' },
     };
     this.signals.push(signal);
     this.changed.signals.push(signal);
@@ -443,7 +443,7 @@ export class Market {
       gate: this.gateRow(),
       rates: { ticks_per_s: running ? 812.4 : 0, events_per_s: running ? 1204 : 0, intents_per_s: running ? 0.1 : 0 },
       threads: kThreads.map(([name, cpu, share]) => ({ name, state: running ? 'running' : 'absent', cpu, work: String(1_240_000 + this.workDone * 60), idle: '91823411', last_progress_ns: ns(Date.now() / 1000 - 0.04),
-        work_per_s: running ? 2400 + share * 2000 : 0, busy: running ? busy(share) : 0})),
+        work_per_s: running ? 2400 + share * 2000 : 0, busy: running ? busy(share) : 0, cpu_share: running ? share : null })),
       streams: [['events', 1_048_576, 34, 'journal'], ['ticks', 65_536, 0, null], ['venue', 8192, 0, 'venue'], ['reports', 8192, 0, 'engine']].map(([name, capacity, lag, gate]) => ({
         name, capacity: String(capacity), published: String(this.sequence), per_s: running ? (name === 'events' ? 1204 : name === 'ticks' ? 812 : 4) : 0, refused: '0', depth: String(lag), share: lag / capacity,
         gates: gate === null ? [] : [{ name: gate, lag: String(lag) }] })),
@@ -457,7 +457,7 @@ export class Market {
 
   status() {
     return { gateway: { version: '0.1.0', pid: 4822, started_ns: ns(Date.now() / 1000 - 5400), uptime_s: 5400, rss_bytes: 31_400_000, clients: 1, dashboard: true, lapped: '0', missed: '0' },
-             ...this.system(), counters: [{ name: 'late_ticks', value: '2' }, { name: 'clamped_venue_times', value: '0' }], machine: { cpus: 2, load_1m: 0.71 }, notes: [] };
+             ...this.system(), counters: [{ name: 'late_ticks', value: '2' }, { name: 'clamped_venue_times', value: '0' }], breakers: ['core', 'journal'].map((upstream) => ({ upstream, state: 'closed', failures: 0, opened: '0', refused: '0' })), machine: { cpus: 2, load_1m: 0.71 }, notes: [] };
   }
 
   models() {

@@ -16,6 +16,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "adapters/http/front.hpp"
@@ -59,6 +60,11 @@ class FrontTest : public testing::Test {
     options.rates.failed_proofs = {3, 60};
     options.rates.public_read = {2, 60};
     options.idempotency.path = folder_.path() + "/idempotency";
+    options.idempotency.entries_max = entries_max_;
+    options.idempotency.sync = [this](int) {
+      ++syncs_;
+      return is_disk_well_;
+    };
     options.instances = instances_;
     Front::Threads threads{.run_on_worker =
                                [this](const std::function<void()>& work) {
@@ -66,12 +72,16 @@ class FrontTest : public testing::Test {
                                  work();
                                  return true;
                                },
-                           .run_on_io = [](const std::function<void()>& work) { work(); },
+                           .run_on_io =
+                               [this](const std::function<void()>& work) {
+                                 if (const auto first = std::exchange(before_io_, {})) first();
+                                 work();
+                               },
                            .run_command =
                                [this](const std::function<void()>& work, bool is_urgent) {
-                                 was_urgent_ = is_urgent;
                                  if (!is_command_worker_free_) return false;
-                                 work();
+                                 work();  // it may hand over more
+                                 was_urgent_ = is_urgent;
                                  return true;
                                }};
     if (has_slow_workers_) {
@@ -122,8 +132,10 @@ class FrontTest : public testing::Test {
                            {"additionalProperties", false},
                            {"required", {"command"}},
                            {"properties", {{"command", {{"type", "string"}, {"maxLength", 16}}}}}};
-    command.is_unlimited = [](const Request& request) { return request.body["command"] == "kill"; };
-    command.is_urgent = command.is_unlimited;
+    command.is_unlimited = [](const Request& request) {
+      return request.body["command"] == "kill" || request.body["command"] == "flatten";
+    };
+    command.is_urgent = [](const Request& request) { return request.body["command"] == "kill"; };
     command.resumes_interrupted = resumes_interrupted_;
     command.aliases = {{.pattern = "/api/trading/command"}};
     rows.push_back(command);
@@ -217,11 +229,15 @@ class FrontTest : public testing::Test {
   bool has_slow_workers_ = false;  // what is to run on a worker lies in held_
   bool resumes_interrupted_ = false;
   bool was_urgent_ = false;
+  bool is_disk_well_ = true;
+  int syncs_ = 0;
+  std::size_t entries_max_ = 65'536;
   std::vector<std::function<void()>> held_;
   std::vector<std::string> instances_;
   int commands_ = 0;
   std::optional<Idempotency> last_;
   std::function<Response(const Request&)> on_command_;
+  std::function<void()> before_io_;  // what happens meanwhile; once
   std::unique_ptr<Front> front_;
 };
 
@@ -525,6 +541,28 @@ TEST_F(FrontTest, a_new_password_ends_the_sessions_of_the_old_one) {
   EXPECT_EQ(status({.target = "/api/v1/quotes/XAUUSD", .headers = {cookie}}), 401);
 }
 
+TEST_F(FrontTest, a_password_that_is_replaced_while_it_is_checked_opens_no_session) {
+  const auto set_password = [&](const char* password, std::int64_t now_ns) {
+    EXPECT_TRUE(change_key_file(keys_path_, [&](KeyFile& file) -> Result<void> {
+      TT_TRY(const std::string hash, hash_password(password, PasswordCost::minimal));
+      return set_user(file, "ann", Role::trader, {}, hash, now_ns);
+    }));
+    front_->tick();
+  };
+  set_password("correct horse battery", kStart);
+  before_io_ = [&] { set_password("another horse battery", kStart + 1); };
+  RawRequest raw;
+  raw.method = Method::post;
+  raw.target = "/api/v1/login";
+  raw.headers = {{"Host", "localhost:8000"}, {"Content-Type", "application/json"}};
+  raw.body = json{{"user", "ann"}, {"password", "correct horse battery"}}.dump();
+  Peer peer;
+  peer.address = parse_address("192.0.2.1");
+  std::promise<int> status;
+  front_->handle(std::move(raw), peer, [&](const Outcome& outcome) { status.set_value(outcome.response.status); });
+  EXPECT_EQ(status.get_future().get(), 401);
+}
+
 TEST_F(FrontTest, a_login_by_another_page_and_odd_bodies_are_refused) {
   const auto post = [&](std::string body, std::vector<Field> headers) {
     headers.push_back({"Content-Type", "application/json"});
@@ -705,6 +743,72 @@ TEST_F(FrontTest, taken_workers_are_told_and_nothing_is_begun) {
   EXPECT_EQ(value(busy.response, "Retry-After"), "1");
   is_command_worker_free_ = true;
   EXPECT_EQ(status(command(trader, "a")), 200);
+}
+
+constexpr const char* kKill = R"({"command":"kill"})";
+constexpr const char* kFlatten = R"({"command":"flatten"})";
+constexpr const char* kResume = R"({"command":"resume"})";
+
+TEST_F(FrontTest, a_kill_is_done_before_any_disk_is_asked_and_recorded_after) {
+  const std::string trader = key(Role::trader);
+  int syncs_at_work = -1;
+  on_command_ = [&](const Request&) {
+    syncs_at_work = syncs_;
+    return Response::json({{"n", commands_}});
+  };
+  const Response first = call(command(trader, "k", kKill)).response;
+  EXPECT_EQ(first.status, 200);
+  EXPECT_EQ(syncs_at_work, 0);
+  EXPECT_EQ(syncs_, 1);
+  for (int i = 0; i < 2; ++i) {
+    const Response again = call(command(trader, "k", kKill)).response;
+    EXPECT_EQ(again.body, first.body);
+    EXPECT_EQ(value(again, "Idempotency-Replayed"), "true");
+    EXPECT_EQ(code(call(command(trader, "k", kFlatten)).response), "TT-0831");
+    open();
+  }
+  EXPECT_EQ(commands_, 1);
+  on_command_ = [](const Request&) { return problem(ErrorCode::core_away, "no core"); };
+  EXPECT_EQ(status(command(trader, "other", kKill)), 503);
+  on_command_ = {};
+  EXPECT_EQ(status(command(trader, "other", kKill)), 200) << "what was not done leaves no record";
+}
+
+TEST_F(FrontTest, a_disk_that_takes_no_record_stops_no_stopping_and_starts_nothing) {
+  resumes_interrupted_ = true;
+  open();
+  const std::string trader = key(Role::trader);
+  is_disk_well_ = false;
+  for (const char* body : {kKill, kFlatten}) {
+    EXPECT_EQ(status(command(trader, "same", body)), 200) << body;
+    ASSERT_TRUE(last_);
+    const std::uint64_t id = last_->id;
+    EXPECT_NE(id, 0u);
+    EXPECT_EQ(status(command(trader, "same", body)), 200) << body;
+    EXPECT_EQ(last_->id, id) << "the core tells a repeat by it";
+  }
+  const int done = commands_;
+  EXPECT_EQ(status(command(trader, "r", kResume)), 503);
+  EXPECT_EQ(commands_, done) << "done twice, it could undo a kill that came between";
+  is_disk_well_ = true;
+  EXPECT_EQ(status(command(trader, "r", kResume)), 200);
+}
+
+TEST_F(FrontTest, a_record_full_of_commands_at_work_keeps_no_kill_out) {
+  entries_max_ = 1;
+  open();
+  const std::string trader = key(Role::trader);
+  std::vector<int> statuses;
+  on_command_ = [&](const Request&) {
+    on_command_ = {};
+    int n = 0;
+    for (const char* body : {kKill, kFlatten, kResume}) {
+      statuses.push_back(status(command(trader, fmt::format("k{}", ++n), body)));
+    }
+    return Response::json(Json::object());
+  };
+  EXPECT_EQ(status(command(trader, "a")), 200);
+  EXPECT_EQ(statuses, (std::vector<int>{200, 200, 503}));
 }
 
 // --- shares of the workers -------------------------------------------------------------------------------------------

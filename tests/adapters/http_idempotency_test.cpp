@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Idempotency: one request is done once, whatever dies when.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -227,6 +229,56 @@ TEST_F(Store, a_request_in_doubt_says_when_it_was_begun_first) {
   const auto again = begin(store, "k", "{}", "key:a", true, kNow + 7);
   EXPECT_EQ(again.verdict, Verdict::interrupted);
   EXPECT_EQ(again.began_ns, kNow);
+}
+
+TEST_F(Store, what_was_done_without_a_begin_is_recorded_after_and_known_from_then_on) {
+  const auto look = [](const IdempotencyStore& store, std::string_view body) {
+    return store.look("key:a", "/commands", "k", body);
+  };
+  {
+    IdempotencyStore store = open();
+    EXPECT_FALSE(look(store, "kill"));
+    ASSERT_TRUE(store.record("key:a", "/commands", "k", "kill", reply("first"), kNow));
+    ASSERT_TRUE(store.record("key:a", "/commands", "k", "kill", reply("second"), kNow)) << "a repeat that overtook it";
+  }
+  IdempotencyStore store = open();
+  const auto known = look(store, "kill");
+  ASSERT_TRUE(known);
+  EXPECT_EQ(known->verdict, Verdict::replay);
+  EXPECT_EQ(known->reply->body, "first");
+  EXPECT_EQ(look(store, "pause")->verdict, Verdict::mismatch);
+  EXPECT_EQ(begin(store, "k", "kill").verdict, Verdict::replay);
+}
+
+TEST_F(Store, an_id_is_of_the_request_and_of_what_it_asks) {
+  IdempotencyStore store = open();
+  const std::uint64_t id = IdempotencyStore::id_of("key:a", "/commands", "k", "pause");
+  EXPECT_EQ(begin(store, "k", "pause").id, id);
+  EXPECT_NE(IdempotencyStore::id_of("key:a", "/commands", "k", "kill"), id)
+      << "a core must not take a kill for a repeat of something else";
+}
+
+TEST_F(Store, a_file_that_cannot_be_cut_back_is_written_anew) {
+  bool is_well = true;
+  auto opened = IdempotencyStore::open({.path = path_,
+                                        .sync =
+                                            [&](int fd) {
+                                              if (is_well) return true;
+                                              const int none = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+                                              ::dup2(none, fd);  // takes all that is written, and is never cut
+                                              ::close(none);
+                                              return false;
+                                            }},
+                                       kNow);
+  ASSERT_TRUE(opened);
+  begin(*opened, "before");
+  is_well = false;
+  EXPECT_FALSE(opened->begin("key:a", "/commands", "torn", "{}", false, kNow));
+  is_well = true;
+  begin(*opened, "after");
+  IdempotencyStore again = open();
+  EXPECT_EQ(begin(again, "before").verdict, Verdict::interrupted);
+  EXPECT_EQ(begin(again, "after").verdict, Verdict::interrupted) << "it was acknowledged";
 }
 
 TEST(IdempotencyKey, is_short_and_plain) {

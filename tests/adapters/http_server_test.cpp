@@ -231,6 +231,33 @@ TEST_F(ServerTest, pipelined_requests_are_answered_in_order_also_when_some_take_
   for (int i = 0; i < 100; ++i) ASSERT_EQ(one.reply().body, fmt::format("{}", i));
 }
 
+TEST_F(ServerTest, one_clients_pile_of_requests_leaves_others_their_turn) {
+  constexpr int kRequests = 64;
+  std::atomic<int> served{0};
+  std::atomic<int> served_at_turn{-1};
+  auto rows = table(echo_, ticker_, opened_);
+  Route counting{.method = Method::get, .pattern = "/turn", .operation = "turn", .summary = "", .tag = "test"};
+  counting.role = Role::none;
+  counting.rate_class = RateClass::none;
+  counting.handler = [&](const Request&) {
+    if (++served == 1) server_->post([&] { served_at_turn = served.load(); });
+    return Response::text("x");
+  };
+  rows.push_back(std::move(counting));
+  auto made = Server::start(options(), std::move(rows));
+  ASSERT_TRUE(made) << made.error().message();
+  server_ = std::move(*made);
+  HttpClient one(server_->port());
+  std::string all;
+  for (int i = 0; i < kRequests; ++i) all += "GET /turn HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  ASSERT_TRUE(one.send(all));
+  for (int i = 0; i < kRequests; ++i) ASSERT_EQ(one.reply().status, 200) << i;
+  EXPECT_EQ(served, kRequests);
+  EXPECT_GE(served_at_turn, 1);
+  EXPECT_LE(served_at_turn, 16);
+  server_.reset();
+}
+
 TEST_F(ServerTest, the_same_bytes_again_are_a_request_of_their_own) {
   ServerOptions given = options();
   given.front.rates.read = {6, 3'600};
@@ -916,6 +943,35 @@ TEST_F(ServerTest, a_kill_waits_for_no_read_and_no_other_command) {
   EXPECT_EQ(reply.body, R"({"command":"kill"})");
   gate_.set_value();
   for (const auto& one : waiting) EXPECT_EQ(one->reply().status, 200);
+}
+
+TEST_F(ServerTest, a_kill_waits_for_no_disk) {
+  ServerOptions given = options();
+  std::atomic<int> syncs{0};
+  given.front.idempotency = {.path = folder_.path() + "/idempotency", .sync = [&](int) {
+                               ++syncs;
+                               opened_.wait();
+                               return true;
+                             }};
+  start(std::move(given));
+  const auto send = [&](HttpClient& client, const std::string& name, const std::string& key) {
+    const std::string body = fmt::format(R"({{"command":"{}"}})", name);
+    client.send(
+        fmt::format("POST /command HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: {}\r\n"
+                    "Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
+                    key, body.size(), body));
+  };
+  HttpClient pausing(server_->port());
+  send(pausing, "pause", "p");
+  ASSERT_TRUE(eventually([&] { return syncs == 1; })) << "its begin holds the disk";
+  for (int i = 0; i < 8; ++i) {
+    HttpClient killer(server_->port());
+    send(killer, "kill", fmt::format("k{}", i));
+    EXPECT_EQ(killer.reply().body, R"({"command":"kill"})");
+  }
+  gate_.set_value();
+  EXPECT_EQ(pausing.reply().status, 200);
+  server_.reset();
 }
 
 // --- the end ---------------------------------------------------------------------------------------------------------

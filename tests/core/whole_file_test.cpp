@@ -4,7 +4,10 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <atomic>
 #include <filesystem>
+#include <thread>
+#include <vector>
 
 #include "tests/support/temp_folder.hpp"
 
@@ -25,6 +28,25 @@ TEST(WholeFile, gives_back_what_was_written_and_replaces_it_whole) {
   ASSERT_TRUE(replace_file(path, "", "writing"));
   EXPECT_EQ(*read_whole_file(path, kReading), "");
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1) << "no temporary file is left";
+}
+
+TEST(WholeFile, writers_of_one_process_do_not_break_each_others_files) {
+  const test::TempFolder folder{test::kMemoryFolder};
+  const std::string path = folder.path() + "/file";
+  std::atomic<int> failed{0};
+  std::vector<std::jthread> writers;
+  for (char name = 'a'; name < 'e'; ++name) {
+    writers.emplace_back([&, name] {
+      for (int i = 0; i < 200; ++i) {
+        if (!replace_file(path, std::string(1'000, name), "writing")) ++failed;
+      }
+    });
+  }
+  writers.clear();
+  EXPECT_EQ(failed, 0);
+  const std::string last = *read_whole_file(path, kReading);
+  EXPECT_EQ(last, std::string(1'000, last.at(0))) << "one of them whole";
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
 }
 
 TEST(WholeFile, a_byte_too_many_is_refused) {

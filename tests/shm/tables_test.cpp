@@ -3,6 +3,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <thread>
 #include <vector>
@@ -63,7 +64,13 @@ TEST(SeqCell, readers_beside_the_writer_never_see_a_torn_row) {
   };
   {
     const std::jthread first(watch), second(watch);
-    for (std::uint64_t number = 1; number <= 2'000'000; ++number) cell.store(quote_of(number));
+    std::uint64_t number = 1;
+    for (; number <= 2'000'000; ++number) cell.store(quote_of(number));
+    // A writer that never rests may leave readers no moment in which a row is whole: it goes on in bursts until some were seen.
+    for (int rests = 0; rests < 20'000 && good.load(std::memory_order_relaxed) < 1'000; ++rests) {  // relaxed: a count
+      for (const std::uint64_t end = number + 100; number < end; ++number) cell.store(quote_of(number));
+      std::this_thread::sleep_for(std::chrono::microseconds(20));
+    }
     done.store(true, std::memory_order_release);  // T1: pairs T2
   }
   EXPECT_EQ(torn.load(), 0u);

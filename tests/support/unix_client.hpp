@@ -102,10 +102,12 @@ class UnixSocketClient {
   UnixSocketClient(const std::string& socket, const std::string& protocol, const std::string& path = "/ws")
       : fd_(connect_unix(socket)) {
     if (fd_ < 0) return;
-    send_all(fd_,
-             "GET " + path + " HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: " +
-                 protocol + "\r\n\r\n");
+    send_all(
+        fd_,
+        "GET " + path +
+            " HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: " +
+            protocol + "\r\n\r\n");
     while (bytes_.find("\r\n\r\n") == std::string::npos && receive_some(fd_, bytes_)) {
     }
     const std::size_t end = bytes_.find("\r\n\r\n");

@@ -8,11 +8,14 @@
 #include <csignal>
 #include <filesystem>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "adapters/http/idempotency.hpp"
 #include "adapters/journal/journal_reader.hpp"
 #include "core/event/payloads.hpp"
+#include "shm/control/control_client.hpp"
+#include "shm/segment/core_segment.hpp"
 #include "tests/support/gateway_desk.hpp"
 #include "tests/support/live_core.hpp"
 #include "tools/daemon/kill_latch.hpp"
@@ -59,6 +62,16 @@ class HungCore : public ::testing::Test {
                         .clock = test_now});
   }
   bool has_latch() const { return read_kill_latch(journal_root(core_), "watched").has_value(); }
+  bool is_killed() const {
+    const auto core = shm::CoreView::open(shm_of(core_), "watched");
+    shm::GateRow gate{};
+    return core && (*core)->run->gate.load(gate) && (gate.flags & shm::kGateKilled) != 0;
+  }
+  // Until its breaker is open: it stops when the kernel comes to it.
+  static bool opens(CommandDesk& at) {
+    return soon(
+        [&] { return !at.issue(CommandKind::pause, 0, "a test", "here") || at.breaker().phase == BreakerPhase::open; });
+  }
 
   test::LiveCore core_;
 };
@@ -117,7 +130,9 @@ TEST_F(HungCore, one_that_answers_again_is_asked_again_by_one_first) {
 TEST_F(HungCore, one_that_lives_again_closes_its_breaker_without_a_command) {
   CommandDesk impatient = desk(std::chrono::milliseconds(30));
   core_.daemon().signal(SIGSTOP);
-  for (int i = 0; i < 3; ++i) ASSERT_TRUE(impatient.issue(CommandKind::pause, 0, "a test", "here"));
+  ASSERT_TRUE(soon([&] {  // it stops when the kernel comes to it
+    return !impatient.issue(CommandKind::pause, 0, "a test", "here") || impatient.breaker().phase == BreakerPhase::open;
+  }));
   g_now_ns.fetch_add(2 * kSecondNs, std::memory_order_relaxed);  // relaxed: one number
   impatient.tend(false);
   EXPECT_EQ(impatient.breaker().phase, BreakerPhase::open);
@@ -136,6 +151,122 @@ TEST_F(HungCore, a_core_that_is_gone_opens_no_breaker_for_the_next_one) {
   const auto pause = at.issue(CommandKind::pause, 0, "a test", "here");
   ASSERT_TRUE(pause) << pause.error().message();
   EXPECT_EQ(pause->state, CommandState::applied);
+}
+
+TEST_F(HungCore, a_kill_tried_again_does_not_keep_the_breaker_open_for_others) {
+  CommandDesk impatient = desk(std::chrono::milliseconds(30));
+  core_.daemon().signal(SIGSTOP);
+  ASSERT_TRUE(opens(impatient));
+  for (int i = 0; i < 4; ++i) {
+    g_now_ns.fetch_add(kSecondNs / 2, std::memory_order_relaxed);  // relaxed: one number
+    ASSERT_TRUE(impatient.issue(CommandKind::kill, 99, "a test", "here"));
+  }
+  EXPECT_TRUE(impatient.issue(CommandKind::pause, 0, "a test", "here")) << "two seconds are over: it is asked";
+  core_.daemon().signal(SIGCONT);
+}
+
+TEST_F(HungCore, one_that_was_silent_and_answers_a_kill_needs_no_disk_of_ours) {
+  CommandDesk patient = desk(test::kWatchdog);
+  CommandDesk impatient = desk(std::chrono::milliseconds(50));
+  core_.daemon().signal(SIGSTOP);
+  ASSERT_TRUE(opens(impatient));
+  core_.daemon().signal(SIGCONT);
+  ASSERT_TRUE(soon([&] {
+    const auto kill = impatient.issue(CommandKind::kill, 0, "a test", "here");
+    if (kill && kill->state == CommandState::applied) return true;
+    EXPECT_TRUE(soon([&] {  // a machine too busy for 50 ms: again
+      patient.tend();
+      return !has_latch();
+    }));
+    return !opens(impatient);
+  }));
+  EXPECT_FALSE(has_latch()) << "it was in the queue first";
+}
+
+TEST_F(HungCore, kills_at_once_are_each_safe_on_disk) {
+  CommandDesk at = desk(test::kWatchdog);
+  core_.daemon().signal(SIGKILL);
+  core_.daemon().wait();
+  std::atomic<int> latched{0};
+  std::vector<std::jthread> operators;
+  for (int i = 0; i < 6; ++i) {
+    operators.emplace_back([&] {
+      for (int n = 0; n < 10; ++n) {
+        const auto kill = at.issue(CommandKind::kill, 0, "a test", "here");
+        if (kill && kill->state == CommandState::latched && has_latch()) ++latched;
+      }
+    });
+  }
+  operators.clear();
+  EXPECT_EQ(latched, 60);
+}
+
+TEST_F(HungCore, a_latch_that_came_meanwhile_is_not_taken_off_for_an_older_one) {
+  CommandDesk at = desk(test::kWatchdog);
+  core_.daemon().signal(SIGSTOP);
+  ASSERT_TRUE(write_kill_latch(journal_root(core_), "watched", {.command_id = 1, .time_ns = 1, .by = "a test"}));
+  std::jthread tending([&] { at.tend(); });  // it waits for an answer to the first
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  ASSERT_TRUE(write_kill_latch(journal_root(core_), "watched", {.command_id = 2, .time_ns = 2, .by = "a test"}));
+  core_.daemon().signal(SIGCONT);
+  tending.join();
+  const auto latch = read_kill_latch(journal_root(core_), "watched");
+  ASSERT_TRUE(latch) << "nothing has given this one to the core";
+  EXPECT_EQ(latch->command_id, 2u);
+  ASSERT_TRUE(soon([&] {
+    at.tend();
+    return !has_latch();
+  }));
+  core_.stop();
+  EXPECT_EQ(std::ranges::count(command_ids(core_), 2u), 1);
+}
+
+TEST_F(HungCore, a_reset_that_waited_in_another_queue_does_not_undo_the_kill_after_it) {
+  CommandDesk at = desk(std::chrono::milliseconds(100));
+  const auto core = shm::CoreView::open(shm_of(core_), "watched");
+  ASSERT_TRUE(core);
+  core_.daemon().signal(SIGSTOP);
+  {
+    const auto first_slot = shm::ControlClient::open(shm_of(core_), "watched", core->segment().header().epoch);
+    ASSERT_TRUE(first_slot);
+    const auto reset = at.issue(CommandKind::reset_kill, 201, "a test", "here");
+    ASSERT_TRUE(reset) << reset.error().message();
+    EXPECT_EQ(reset->state, CommandState::unknown);
+  }
+  const auto kill = at.issue(CommandKind::kill, 202, "a test", "here");
+  ASSERT_TRUE(kill) << kill.error().message();
+  EXPECT_EQ(kill->state, CommandState::latched);
+  core_.daemon().signal(SIGCONT);
+  CommandDesk patient = desk(test::kWatchdog);
+  ASSERT_TRUE(soon([&] {
+    patient.tend();
+    return !has_latch();
+  }));
+  EXPECT_TRUE(is_killed()) << "the kill was the last word that anybody was told";
+  core_.stop();
+  const auto ids = command_ids(core_);
+  EXPECT_EQ(std::ranges::count(ids, 201u), 1);
+  EXPECT_EQ(std::ranges::count(ids, 202u), 1);
+}
+
+TEST_F(HungCore, a_reset_that_was_asked_for_after_the_kill_holds_though_it_was_answered_late) {
+  CommandDesk at = desk(std::chrono::milliseconds(100));
+  core_.daemon().signal(SIGSTOP);
+  const auto kill = at.issue(CommandKind::kill, 202, "a test", "here");
+  ASSERT_TRUE(kill) << kill.error().message();
+  EXPECT_EQ(kill->state, CommandState::latched);
+  const auto reset = at.issue(CommandKind::reset_kill, 201, "a test", "here");
+  ASSERT_TRUE(reset) << reset.error().message();
+  EXPECT_EQ(reset->state, CommandState::unknown);
+  core_.daemon().signal(SIGCONT);
+  ASSERT_TRUE(soon([&] {
+    at.tend();
+    return !has_latch() && !is_killed();
+  }));
+  core_.stop();
+  const auto ids = command_ids(core_);
+  EXPECT_EQ(std::ranges::count(ids, 201u), 1);
+  EXPECT_EQ(ids.size(), 2u) << "and no other kill was sent";
 }
 
 TEST_F(HungCore, over_http_the_refusal_says_when_to_come_back) {
@@ -163,7 +294,7 @@ TEST_F(HungCore, over_http_the_refusal_says_when_to_come_back) {
 class InDoubt : public ::testing::Test {
  protected:
   InDoubt() {
-    model_.write([](CoreModel& model) { model.sample.emplace(); });
+    model_.write([](CoreModel& model) { model.is_filled = true; });
   }
   void add_command(std::uint64_t id, std::uint64_t sequence, std::int64_t time_ns) {
     model_.write([&](CoreModel& model) {
@@ -221,7 +352,7 @@ TEST_F(InDoubt, a_flood_of_others_since_makes_the_core_forget) {
 }
 
 TEST_F(InDoubt, before_any_journal_was_read_nothing_is_told) {
-  model_.write([](CoreModel& model) { model.sample.reset(); });
+  model_.write([](CoreModel& model) { model.is_filled = false; });
   const auto early = settled(CommandKind::resume, kMinuteNs);
   ASSERT_FALSE(early);
   EXPECT_EQ(early.error().code, ErrorCode::core_away);

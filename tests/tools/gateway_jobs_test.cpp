@@ -303,7 +303,7 @@ TEST_F(Jobs, an_end_that_the_kernel_does_not_keep_is_an_end) {
 }
 
 TEST_F(Jobs, a_child_that_never_falls_silent_is_cancelled_all_the_same) {
-  program("echo $$ > $at/pid\nexec yes a line of many words that says nothing");
+  program("echo $$ > $at/pid\nyes progress 0.5 boosting & yes progress 0.6 boosting &\nexec yes progress 0.7 boosting");
   const auto jobs = open();
   ASSERT_TRUE(jobs->submit({}, "a").has_value());
   ASSERT_TRUE(has_written("pid"));

@@ -192,6 +192,100 @@ TEST_F(ModelTest, an_overtaking_leaves_a_gap_that_coverage_can_tell) {
   EXPECT_EQ(model_.missed, 1'000u);
 }
 
+TEST_F(ModelTest, ticks_that_never_reached_the_engine_are_a_gap_too) {
+  tick(kStart + kSecond, 99, 101);
+  take(Event::make(kStart + 3 * kSecond, kNoInstrument, Gap{100, 0, {}}));
+  model_.miss(5);
+  tick(kStart + 4 * kSecond, 99, 101);
+  tick(kStart + 5 * kSecond, 99, 101);
+  ASSERT_EQ(model_.gaps.size(), 1u) << "the second began before the first had ended";
+  EXPECT_EQ(model_.gaps.front(), std::pair(kStart + kSecond, kStart + 4 * kSecond));
+}
+
+TEST_F(ModelTest, a_live_core_whose_clock_went_back_keeps_what_it_did) {
+  take(Event::make(kStart + kSecond, kNoInstrument, Timer{}));  // not simulated: it is live
+  tick(kStart + 3'600 * kSecond, 99, 101);
+  fill(kStart + 3'600 * kSecond, Side::buy, 101, 1, 0);
+  take(Event::make(kStart + 60 * kSecond, kNoInstrument, Session{SessionState::started, 0, 2, 0, {}}));
+  EXPECT_EQ(model_.loops, 0u);
+  EXPECT_EQ(model_.fills.size(), 1u);
+  EXPECT_TRUE(gold().has_quote);
+}
+
+TEST_F(ModelTest, a_core_whose_numbers_begin_again_leaves_no_rows_of_the_numbers_before) {
+  for (int i = 0; i < 50; ++i) tick(kStart + i, 99, 101);
+  fill(kStart + 60, Side::buy, 101, 1, 0);
+  take(Event::make(kStart + 61, kNoInstrument, Command{7, CommandKind::pause, 0, 0, {}}));
+  model_.begin_anew();
+  model_.begin_epoch(2);
+  sequence_ = 0;
+  take(Event::make(kStart + 70, kNoInstrument, Session{SessionState::started, 0, 2, 0, {}}, kFlagSimulated));
+  model_.add_instrument(0, "XAUUSD@oanda", 3, 1'000'000, CalendarId::gold);
+  tick(kStart + 80, 99, 101);
+  EXPECT_EQ(model_.sequence, 2u);
+  EXPECT_EQ(model_.first_sequence, 1u);
+  ASSERT_EQ(gold().ticks.size(), 1u);
+  EXPECT_EQ(gold().ticks.front().sequence, 2u);
+  EXPECT_TRUE(model_.fills.empty() && model_.commands.empty());
+  for (const LogRow& row : model_.log) EXPECT_LE(row.sequence, model_.sequence);
+}
+
+TEST_F(ModelTest, a_bar_is_closed_once_both_of_its_sides_were_told) {
+  tick(kStart + kSecond, 100, 102);
+  const auto end_s = static_cast<std::uint32_t>(kStart / kSecond + 60);
+  const auto told = [&](QuoteSide side, std::int64_t price) {
+    price *= kE9;
+    take(Event::make(kStart + 60 * kSecond, 0, Bar{price, price, price, price, end_s, Bar::pack(1, 0, side)}));
+  };
+  told(QuoteSide::bid, 100);
+  EXPECT_TRUE(gold().bars[0].empty());
+  const auto forming = forming_bar(gold(), BarPeriod::m1);
+  ASSERT_TRUE(forming.has_value()) << "until then it is the forming one";
+  EXPECT_EQ(forming->ask.close_e9, 102 * kE9);
+  told(QuoteSide::ask, 102);
+  ASSERT_EQ(gold().bars[0].size(), 1u);
+  EXPECT_EQ(gold().bars[0].back().bid.close_e9, 100 * kE9);
+  EXPECT_EQ(gold().bars[0].back().ask.close_e9, 102 * kE9);
+  EXPECT_FALSE(forming_bar(gold(), BarPeriod::m1).has_value());
+  told(QuoteSide::ask, 103);
+  EXPECT_EQ(gold().bars[0].back().ask.close_e9, 102 * kE9) << "closed bars never change";
+}
+
+TEST_F(ModelTest, a_trade_tells_the_reason_of_its_own_signal) {
+  const auto signal = [&](std::uint32_t id, SignalReason reason) {
+    const std::uint64_t cause = sequence_;
+    take(Event::make(kStart, id, Signal{cause, 0, 0, 0.5f, 0.2f, 2, static_cast<std::uint16_t>(reason), 0},
+                     kFlagOutput));
+    return cause;
+  };
+  tick(kStart, 100, 101);
+  fill(kStart, Side::buy, 101, 10, 0);
+  tick(kStart, 100, 101);
+  const std::uint64_t cause = signal(0, SignalReason::exit);
+  take(Event::make(kStart, 0, Intent{2, cause, 100 * kE9, 10 * kE9, Side::sell, OrderKind::market, 1, 0}, kFlagOutput));
+  tick(kStart, 100, 101, 1);
+  signal(1, SignalReason::enter);
+  fill(kStart + 1, Side::sell, 100, 10, 0);
+  ASSERT_EQ(model_.trades.size(), 1u);
+  EXPECT_EQ(model_.trades.front().reason, static_cast<std::uint16_t>(SignalReason::exit));
+}
+
+TEST_F(ModelTest, a_prediction_of_two_hours_is_kept_until_it_is_judged) {
+  Sha256Digest digest{};
+  digest[0] = 7;
+  take(Event::make(kStart, kNoInstrument, Model{0, ModelStage::live, 1, digest}));
+  ModelFacts facts;
+  facts.horizon_ns = 7'200 * kSecond;
+  model_.learn(digest, std::make_shared<const ModelFacts>(facts));
+  for (int second = 0; second <= 7'210; ++second) {
+    tick(kStart + second * kSecond, 100 + second, 102 + second);
+    take(Event::make(kStart + second * kSecond, 0,
+                     Prediction{sequence_, 0, 1.5f, 0.2f, 32, 0, PredictionState::valid, 0}, kFlagOutput));
+  }
+  EXPECT_EQ(model_.models.front().judged.judged, 11u);
+  EXPECT_EQ(prediction_json(model_, gold(), gold().predictions.front())["outcome"], "right");
+}
+
 TEST_F(ModelTest, a_replay_that_begins_again_forgets_what_came_later) {
   tick(kStart + 3'600 * kSecond, 99, 101);
   fill(kStart + 3'600 * kSecond, Side::buy, 101, 1, 0);
@@ -217,6 +311,22 @@ TEST_F(ModelTest, a_dead_core_does_not_come_back_in_its_old_epoch) {
   EXPECT_EQ(seen(CoreState::running), CoreStanding::dead) << "the next core's lock is held before its segment is there";
   model_.begin_epoch(model_.epoch + 1);
   EXPECT_EQ(seen(CoreState::running), CoreStanding::running);
+}
+
+TEST_F(ModelTest, a_clock_that_is_set_makes_no_core_silent) {
+  const auto look = [this](std::int64_t heartbeat_ns, std::int64_t our_ns) {
+    CoreSample sample;
+    sample.epoch = model_.epoch;
+    sample.state = CoreState::running;
+    sample.heartbeat_ns = heartbeat_ns;
+    sample.sampled_ns = our_ns;
+    model_.take_sample(std::move(sample));
+    return model_.standing(our_ns);
+  };
+  EXPECT_EQ(look(kStart, kStart), CoreStanding::running);
+  // Ours goes an hour ahead; the core's goes on as it was anchored.
+  EXPECT_EQ(look(kStart + kSecond, kStart + 3'601 * kSecond), CoreStanding::running);
+  EXPECT_EQ(look(kStart + kSecond, kStart + 3'604 * kSecond), CoreStanding::silent) << "it stands still";
 }
 
 TEST_F(ModelTest, names_come_from_the_events_where_no_table_is) {

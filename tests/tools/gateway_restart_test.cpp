@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <memory>
 #include <set>
@@ -18,6 +19,7 @@
 #include "core/event/decision_hash.hpp"
 #include "core/event/payloads.hpp"
 #include "tests/support/data.hpp"
+#include "tests/support/gateway_desk.hpp"
 #include "tests/support/live_core.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/temp_folder.hpp"
@@ -249,6 +251,40 @@ TEST(GatewayRestart, a_core_killed_under_fifty_clients_is_stale_and_then_followe
       expect_all(watcher.after, ticks);
     }
   }
+}
+
+TEST(GatewayRestart, a_core_without_a_journal_begins_its_numbers_again_and_no_row_of_before_is_mixed_in) {
+  TempFolder shm{kMemoryFolder};
+  TempFolder folder;
+  const std::string config = folder.path() + "/thintail.toml";
+  std::ofstream(config) << "[core]\ninstance = \"forgetful\"\ninstruments_max = 8\n[shm]\ndirectory = \"" << shm.path()
+                        << "\"\nevents_slots = 16384\nticks_slots = 4096\n[simulator]\nduration_s = 0\n"
+                        << "instruments = [\"BTCUSD\"]\nticks_per_second = 200\n[journal]\nenabled = false\n";
+  std::optional<Process> core(start_thintail({"run", "--config", config}));
+  GatewayDesk desk("forgetful", shm.path(), folder.path() + "/journal");
+  const auto head = [&] { return desk.get("/api/v1/system/status").json()["core"]; };
+  const auto sequence = [&] { return std::stoull(head().value("sequence", "0")); };
+  ASSERT_TRUE(soon([&] { return sequence() > 600; })) << head() << core->err();
+  core->signal(SIGKILL);
+  core->wait();
+  const std::uint64_t before = sequence();
+  core.emplace(start_thintail({"run", "--config", config}));
+  ASSERT_TRUE(soon([&] {
+    const json at = head();
+    const std::uint64_t now = std::stoull(at.value("sequence", "0"));
+    return at["epoch"] == 2 && now > 50 && now < before;
+  })) << head()
+      << core->err();
+  const json page = desk.get("/api/v1/ticks/BTCUSD?limit=10000").json();
+  std::uint64_t last = 0;
+  for (const json& row : page["items"]) {
+    const std::uint64_t number = std::stoull(row["sequence"].get<std::string>());
+    ASSERT_GT(number, last) << "out of order";
+    last = number;
+  }
+  EXPECT_GT(last, 0u);
+  EXPECT_LT(last, before) << "a row of the run before";
+  EXPECT_LT(std::stoull(page["items"][0]["sequence"].get<std::string>()), 20u) << "it begins with the run";
 }
 
 // --- the gateway dies with commands in flight ------------------------------------------------------------------------

@@ -6,10 +6,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "core/time/zone.hpp"
 #include "tools/gateway/json_views.hpp"
+#include "tools/gateway/thread_cpu.hpp"
 
 namespace thintail::gateway {
 namespace {
@@ -264,6 +266,64 @@ TEST_F(RoutesTest, no_trade_is_passed_over_while_others_close_between_the_pages)
     if (closing < kIds) fill(kStart + sequence_ * 1'000, Side::sell, closing++);
   }
   EXPECT_EQ(seen, all);
+}
+
+TEST_F(RoutesTest, trades_as_csv_are_all_of_them_unless_somebody_says_how_many) {
+  constexpr int kTrades = 700;  // more than a page has where nobody says
+  for (int i = 0; i < kTrades; ++i) {
+    fill(kStart + 2 * i, Side::buy, 0);
+    fill(kStart + 2 * i + 1, Side::sell, 0);
+  }
+  const auto lines = [](const http::Response& reply) { return std::ranges::count(reply.body, '\n'); };
+  const auto next_of = [](const http::Response& reply) {
+    const auto found = std::ranges::find(reply.headers, "Next-Cursor", &http::Field::name);
+    return found == reply.headers.end() ? std::string() : found->value;
+  };
+  const auto all = call(http::Method::get, "/api/v1/trades", {{"format", "csv"}});
+  EXPECT_EQ(lines(all), kTrades + 1) << "and the heading";
+  EXPECT_EQ(next_of(all), "");
+  const auto first = call(http::Method::get, "/api/v1/trades", {{"format", "csv"}, {"limit", "400"}});
+  EXPECT_EQ(lines(first), 401);
+  ASSERT_NE(next_of(first), "");
+  const auto last =
+      call(http::Method::get, "/api/v1/trades", {{"format", "csv"}, {"limit", "400"}, {"cursor", next_of(first)}});
+  EXPECT_EQ(lines(last), 301);
+  EXPECT_EQ(next_of(last), "");
+}
+
+TEST(ThreadShares, are_what_each_thread_took_between_two_looks_at_one_process) {
+  ThreadShares shares;
+  shares.take(7, 100 * kSecond, {{"engine", 40, 10}, {"feed", 5, 0}});
+  EXPECT_TRUE(shares.shares().empty()) << "one look tells nothing";
+  shares.take(7, 102 * kSecond, {{"engine", 41, 10.5}, {"feed", 5, 0}, {"venue", 1, 1}});
+  EXPECT_EQ(shares.shares(), (std::map<std::string, double>{{"engine", 0.75}, {"feed", 0.0}}));
+  shares.take(7, 103 * kSecond, {{"feed", 4, 0}});
+  EXPECT_EQ(shares.shares(), (std::map<std::string, double>{{"feed", 0.0}})) << "never below nothing";
+  shares.take(8, 104 * kSecond, {{"feed", 9, 0}});
+  EXPECT_TRUE(shares.shares().empty()) << "another process";
+}
+
+TEST_F(RoutesTest, the_status_has_what_threads_take_of_a_core_and_the_breakers) {
+  model_.write([](CoreModel& model) {
+    CoreSample sample;
+    sample.epoch = 1;
+    sample.threads = {{.name = "engine"}, {.name = "a name of many letters"}, {.name = "venue"}};
+    model.take_sample(sample);
+  });
+  parts_.facts = [] {
+    GatewayFacts facts;
+    facts.cpu_shares = {{"engine", 0.5}, {"a name of many ", 0.25}};
+    facts.breakers = {{.upstream = "core", .phase = BreakerPhase::half_open, .failures = 3, .opened = 2, .refused = 9}};
+    return facts;
+  };
+  routes_ = gateway_routes(parts_);
+  const auto status = nlohmann::json::parse(call(http::Method::get, "/api/v1/system/status").body);
+  ASSERT_EQ(status["threads"].size(), 3u);
+  EXPECT_EQ(status["threads"][0]["cpu_share"], 0.5);
+  EXPECT_EQ(status["threads"][1]["cpu_share"], 0.25) << "the kernel cuts names off";
+  EXPECT_TRUE(status["threads"][2]["cpu_share"].is_null());
+  EXPECT_EQ(status["breakers"], nlohmann::json::parse(R"([{"upstream": "core", "state": "half_open", "failures": 3,
+    "opened": "2", "refused": "9"}])"));
 }
 
 TEST_F(RoutesTest, signals_from_outside_are_refused_with_a_problem_that_says_so) {

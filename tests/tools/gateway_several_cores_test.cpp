@@ -106,6 +106,15 @@ TEST_F(TwoCores, each_path_leads_to_its_own_core_and_no_name_to_neither) {
                               "/api/v1/quotes", "/api/v1/quotes/{symbol}"}) {
     EXPECT_EQ(std::ranges::count(routes, guarded, &http::Route::pattern), 1) << "instance_routes.cpp knows it by name";
   }
+  std::size_t long_pages = 0;
+  for (const http::Route& route : routes) {
+    const bool is_page = std::ranges::any_of(
+        route.parameters, [](const http::Parameter& parameter) { return parameter.name == "limit"; });
+    if (!is_page) continue;
+    EXPECT_TRUE(route.may_block) << route.pattern << ": ten thousand rows would keep the io thread from a kill";
+    ++long_pages;
+  }
+  EXPECT_GE(long_pages, 10u);
   std::size_t refused = 0;
   for (const http::Route& route : routes) {
     if (route.is_shared || route.websocket || route.pattern.find('{') != std::string::npos) continue;
@@ -181,12 +190,17 @@ TEST(GuardedRoutes, of_a_journal_that_fails_are_refused_at_once_until_one_succee
   CircuitBreaker breaker({.upstream = "journal"}, [] { return g_now_ns; });
   int asked = 0;
   int status = 500;
+  ErrorCode code = ErrorCode::journal_corrupt;
   const auto handler = [&](const http::Request&) {
     ++asked;
-    return http::Response::json_text("{}", status);
+    return status < 500 ? http::Response::json_text("{}", status) : http::problem(code, "a test's", {}, status);
   };
   std::vector<http::Route> routes = {reading("/api/v1/sessions", handler), reading("/api/v1/orders", handler)};
   guard_journal_reads(routes, breaker);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(routes[0].handler({}).status, 500);
+  EXPECT_EQ(breaker.state().phase, BreakerPhase::closed) << "a damaged page keeps nobody from the others";
+  code = ErrorCode::file_unreadable;
+  asked = 0;
   for (int i = 0; i < 3; ++i) EXPECT_EQ(routes[0].handler({}).status, 500);
   const http::Response refused = routes[0].handler({});
   EXPECT_EQ(refused.status, 503);
@@ -199,6 +213,25 @@ TEST(GuardedRoutes, of_a_journal_that_fails_are_refused_at_once_until_one_succee
   status = 404;  // nothing there is an answer too
   EXPECT_EQ(routes[0].handler({}).status, 404);
   EXPECT_EQ(breaker.state().phase, BreakerPhase::closed);
+}
+
+TEST(JoinedRoutes, strangers_are_told_no_names) {
+  const auto table = [] {
+    return std::vector<http::Route>{reading("/health", [](const http::Request&) {
+      return http::Response::json({{"status", "ok"}, {"checks", {{{"name", "core"}, {"ok", true}}}}});
+    })};
+  };
+  const auto routes = joined_routes({{"east", table()}, {"west", table()}});
+  const auto names = [&](http::Proof how) {
+    http::Request request;
+    request.principal.how = how;
+    const json reply = json::parse(routes[0].handler(request).body);
+    std::set<std::string> all;
+    for (const json& check : reply["checks"]) all.insert(check["name"].get<std::string>());
+    return all;
+  };
+  EXPECT_EQ(names(http::Proof::none), (std::set<std::string>{"1 core", "2 core"}));
+  EXPECT_EQ(names(http::Proof::api_key), (std::set<std::string>{"east core", "west core"}));
 }
 
 TEST(SharedQuotes, are_made_once_until_the_model_changes_or_a_millisecond_is_over) {

@@ -164,7 +164,10 @@ class HubTest : public ::testing::Test {
     return socket;
   }
   void ask(const std::shared_ptr<FakeSocket>& socket, const json& message) { hub_.on_text(socket, message.dump()); }
-  void pump(std::int64_t step_ns = 2 * kMs) { hub_.pump(now_ns_ += step_ns); }
+  void pump(std::int64_t step_ns = 2 * kMs) {
+    now_ns_ += step_ns;
+    hub_.pump(now_ns_ + wall_step_ns_, now_ns_);
+  }
   // Those of one type that came.
   static std::vector<json> of(const std::vector<json>& messages, const std::string& type) {
     std::vector<json> out;
@@ -188,6 +191,7 @@ class HubTest : public ::testing::Test {
   std::uint64_t sequence_ = 0;
   std::int64_t time_ns_ = kStart;
   std::int64_t now_ns_ = kStart;
+  std::int64_t wall_step_ns_ = 0;  // how far the clock on the wall was set forward
 };
 
 class LargeHubTest : public HubTest {
@@ -409,6 +413,39 @@ TEST_F(HubTest, answers_find_room_where_data_does_not) {
   EXPECT_EQ(socket->close_code(), 1013) << "answers that nobody reads have an end";
 }
 
+TEST_F(HubTest, a_clock_that_is_set_stops_no_updates_and_closes_nobody) {
+  const auto socket = open();
+  ask(socket, {{"type", "subscribe"}, {"topic", "quotes"}});
+  const auto blocked = open();
+  ask(blocked, {{"type", "subscribe"}, {"topic", "quotes"}, {"max_rate_hz", 0}});
+  while (blocked->full() == 0) {
+    for (int i = 0; i < 100; ++i) tick(0);
+    pump();
+    socket->read_all();
+  }
+  for (const std::int64_t step_ns : {3'600 * kSecond, -3'600 * kSecond}) {
+    wall_step_ns_ = step_ns;
+    std::size_t deltas = 0;
+    std::size_t beats = 0;
+    for (int turn = 0; turn < 60; ++turn) {
+      tick(0);
+      pump(100 * kMs);
+      // A little, so that it waits for room but not for ten seconds.
+      blocked->read(30'000);
+      const auto messages = socket->read_all();
+      deltas += of(messages, "delta").size();
+      for (const json& beat : of(messages, "heartbeat")) {
+        ++beats;
+        EXPECT_EQ(beat["server_time_ns"], std::to_string(now_ns_ + step_ns)) << "the wall's time is what is shown";
+      }
+    }
+    EXPECT_EQ(deltas, 60u) << step_ns;
+    EXPECT_GE(beats, 1u) << step_ns;
+    EXPECT_LE(beats, 2u) << step_ns;
+    EXPECT_EQ(blocked->close_code(), 0) << step_ns;
+  }
+}
+
 // --- rows ------------------------------------------------------------------------------------------------------------
 
 TEST_F(HubTest, rows_come_once_each_and_again_only_when_they_changed) {
@@ -442,6 +479,53 @@ TEST_F(HubTest, more_rows_than_are_looked_at_are_a_snapshot) {
   EXPECT_TRUE(of(messages, "delta").empty());
   ASSERT_EQ(of(messages, "snapshot").size(), 1u);
   EXPECT_TRUE(of(messages, "snapshot")[0]["id"].is_null());
+}
+
+TEST_F(HubTest, every_bar_that_closed_between_two_looks_is_told_and_of_too_many_a_snapshot) {
+  const auto close_bar = [&](std::uint32_t minute) {
+    time_ns_ = kStart + std::int64_t{60} * minute * kSecond;
+    const auto end_s = static_cast<std::uint32_t>(time_ns_ / kSecond);
+    for (const QuoteSide side : {QuoteSide::bid, QuoteSide::ask}) {
+      take(Event::make(time_ns_, 0, Bar{kE9, kE9, kE9, kE9, end_s, Bar::pack(1, 0, side)}, kFlagOutput));
+    }
+  };
+  const auto socket = open();
+  ask(socket, {{"type", "subscribe"}, {"topic", "bars"}, {"timeframe", "M1"}, {"max_rate_hz", 1}});
+  close_bar(1);
+  pump();
+  EXPECT_EQ(of(socket->read_all(), "snapshot").size(), 1u);
+  for (std::uint32_t minute = 2; minute <= 301; ++minute) close_bar(minute);
+  pump(kSecond);
+  std::set<std::string> ends;
+  for (const json& message : of(socket->read_all(), "delta")) {
+    for (const json& item : message["items"]) ends.insert(item["end_ns"]);
+  }
+  EXPECT_EQ(ends.size(), 300u);
+  for (std::uint32_t minute = 302; minute <= 1'000; ++minute) close_bar(minute);
+  pump(kSecond);
+  const auto messages = socket->read_all();
+  EXPECT_TRUE(of(messages, "delta").empty());
+  EXPECT_EQ(of(messages, "snapshot").size(), 1u);
+}
+
+TEST_F(HubTest, an_order_that_changes_after_thousands_of_later_ones_is_told) {
+  const auto order = [&](std::uint64_t id) {
+    take(Event::make(time_ns_, 0, Intent{id, 1, kE9, kE9, Side::buy, OrderKind::market, 1, 0}, kFlagOutput));
+  };
+  const auto socket = open();
+  ask(socket, {{"type", "subscribe"}, {"topic", "orders"}});
+  for (std::uint64_t id = 1; id <= 5'000; ++id) order(id);
+  pump();
+  socket->read_all();
+  take(Event::make(time_ns_, 0, Report{1, 0, kE9, time_ns_, OrderState::cancelled, 0, 0}));
+  order(5'001);
+  pump(kSecond);
+  const auto messages = of(socket->read_all(), "delta");
+  ASSERT_EQ(messages.size(), 1u);
+  ASSERT_EQ(messages[0]["items"].size(), 2u);
+  EXPECT_EQ(messages[0]["items"][0]["client_order_id"], "1");
+  EXPECT_EQ(messages[0]["items"][0]["state"], "cancelled");
+  EXPECT_EQ(messages[0]["items"][1]["client_order_id"], "5001");
 }
 
 // --- what is asked ---------------------------------------------------------------------------------------------------
@@ -552,6 +636,41 @@ TEST_F(HubTest, events_that_the_gateway_never_saw_are_told_as_missed) {
   EXPECT_TRUE(pass(0).empty());
   EXPECT_EQ(pass(12), std::vector<std::string>{R"({"type":"missed","count":12})"});
   EXPECT_TRUE(pass(std::uint64_t{1} << 32).empty()) << "numbers that a power loss leaves out were never given";
+}
+
+TEST_F(HubTest, a_reader_of_events_that_is_slow_still_finds_room_for_answers) {
+  const auto socket = open("thintail.v1.events");
+  ask(socket, {{"type", "subscribe"}, {"topic", "events"}});
+  pump();
+  std::uint64_t passed = 0;
+  const auto pass = [&] {
+    const Event event = take(Event::make(time_ns_, 0, Tick{kE9, kE9, 0, 0, time_ns_, 1}));
+    hub_.on_events({&event, 1});
+    ++passed;
+  };
+  for (std::size_t i = 0; i < kCapBytes / sizeof(Event) + 100; ++i) pass();
+  for (int id = 0; id < 10; ++id) ask(socket, {{"type", "ping"}, {"id", id}});
+  EXPECT_EQ(socket->close_code(), 0) << "its queue was full";
+  std::uint64_t told = 0;
+  std::uint64_t missed = 0;
+  int pongs = 0;
+  const auto read = [&] {
+    for (const FakeSocket::Message& message : socket->read(~std::size_t{0})) {
+      if (!message.rest->starts_with(R"({"type":)")) {
+        told += message.rest->size() / sizeof(Event);
+        continue;
+      }
+      const json answer = json::parse(*message.rest);
+      if (answer["type"] == "missed") missed += answer["count"].get<std::uint64_t>();
+      if (answer["type"] == "pong") ++pongs;
+    }
+  };
+  read();
+  pass();
+  read();
+  EXPECT_EQ(pongs, 10);
+  EXPECT_GT(missed, 0u);
+  EXPECT_EQ(told + missed, passed);
 }
 
 // --- server-sent events ----------------------------------------------------------------------------------------------

@@ -15,6 +15,8 @@
 #include "tests/support/model_specs.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/temp_folder.hpp"
+#include "tools/gateway/champion.hpp"
+#include "tools/gateway/feature_view.hpp"
 
 namespace thintail::test {
 namespace {
@@ -231,6 +233,41 @@ TEST_F(SwapTest, of_a_pack_that_is_nowhere_the_digest_and_the_reason_are_told) {
   EXPECT_TRUE(features["feature_set"].is_null());
   EXPECT_EQ(features["reason"], "model_unknown");
   EXPECT_EQ(desk.post("/api/v1/predict", {{"values", json::array({json::array()})}}).status, 409);
+}
+
+TEST(ChampionBook, a_run_with_a_pack_that_made_room_for_others_has_its_features_all_the_same) {
+  TempFolder folder;
+  const ModelStore store = ModelStore::beside(folder.path());
+  std::vector<Sha256Digest> packs;
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    const auto spec = random_trees_spec(FeatureSet::core_32(), 2, 2, seed);
+    const std::string path = write_pack(folder.path(), spec, fmt::format("{}.ttm", seed));
+    const auto loaded = load_decision_model(path);
+    ASSERT_TRUE(loaded.has_value());
+    ASSERT_TRUE(store.keep_file(path, loaded->digest).has_value());
+    packs.push_back(loaded->digest);
+  }
+  gateway::SharedModel model;
+  gateway::ChampionBook book(model, folder.path(), "");
+  gateway::FeatureView view([&](const Sha256Digest& digest) { return book.set_of(digest); });
+  EXPECT_EQ(book.set_of(packs[0]), nullptr);
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(book.fetch(packs[i]).has_value());
+  EXPECT_NE(book.find(packs[0]), nullptr) << "four stay, and this one was used last";
+  ASSERT_TRUE(book.fetch(packs[4]).has_value());
+  EXPECT_NE(book.find(packs[0]), nullptr);
+  EXPECT_EQ(book.find(packs[1]), nullptr);
+  EXPECT_EQ(book.set_of(packs[5]), nullptr);
+
+  std::uint64_t sequence = 0;
+  const auto take = [&](const Event& made) {
+    Event event = made;
+    event.sequence = ++sequence;
+    view.take(event);
+  };
+  take(Event::make(kSecondNs, kNoInstrument, Session{SessionState::started, 0, 1, 0, {}}));
+  take(Event::make(kSecondNs, kNoInstrument, Model{0, ModelStage::live, 1, packs[1]}));
+  take(Event::make(2 * kSecondNs, kNoInstrument, Timer{}));
+  EXPECT_NE(view.set(), nullptr) << "it waits for a pack that nobody loads";
 }
 
 }  // namespace

@@ -307,7 +307,8 @@ void add_system(J& all) {
                           {"idle", nanoseconds()},
                           {"last_progress_ns", maybe(nanoseconds())},
                           {"work_per_s", number()},
-                          {"busy", maybe(number())}});
+                          {"busy", maybe(number())},
+                          {"cpu_share", maybe(number())}});
   all["Stream"] = object({{"name", text(32)},
                           {"capacity", nanoseconds()},
                           {"published", nanoseconds()},
@@ -328,6 +329,11 @@ void add_system(J& all) {
                          {"lag", maybe(nanoseconds())},
                          {"path", maybe(text())},
                          {"bytes", maybe(nanoseconds())}});
+  all["Breaker"] = object({{"upstream", one_of({"core", "journal"})},
+                           {"state", one_of({"closed", "open", "half_open"})},
+                           {"failures", integer()},
+                           {"opened", nanoseconds()},
+                           {"refused", nanoseconds()}});
   all["Rates"] = object({{"ticks_per_s", number()}, {"events_per_s", number()}, {"intents_per_s", number()}});
   all["System"] = object({{"gate", reference("Gate")},
                           {"rates", reference("Rates")},

@@ -13,6 +13,7 @@
 #include <exception>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <limits>
 #include <set>
 #include <system_error>
@@ -195,19 +196,16 @@ Result<void> BarStore::import(const std::string& path, const std::string& named)
   const std::string stem = stem_of(path, instrument);
   const auto first = static_cast<std::size_t>(file.period);
 
-  const auto add_series = [&] {
+  const auto add_series = [&]() -> Result<void> {
     std::vector<Series> made;
     for (std::size_t period = first; period < kBarPeriodCount; ++period) {
-      const std::string name = converted_name(state_folder_, stem, period);
-      std::error_code fault;
-      const std::uint64_t bytes = fs::file_size(name, fault);
-      if (fault) return false;
-      made.push_back({instrument, fs::path(path).filename().string(), name, static_cast<BarPeriod>(period),
-                      (bytes - std::min<std::uint64_t>(bytes, sizeof(FileHead))) / sizeof(Record)});
+      TT_TRY(Series series, open_series(instrument, fs::path(path).filename().string(),
+                                        converted_name(state_folder_, stem, period), static_cast<BarPeriod>(period)));
+      made.push_back(std::move(series));
     }
     const std::lock_guard lock(mutex_);
     series_.insert(series_.end(), made.begin(), made.end());
-    return true;
+    return {};
   };
   // The shortest period gets its name last: where that is there, all are.
   if (std::error_code fault; fs::exists(converted_name(state_folder_, stem, first), fault) && add_series()) return {};
@@ -245,26 +243,69 @@ Result<void> BarStore::import(const std::string& path, const std::string& named)
                    .found = fault ? fault.message() : "it could not be written"});
     }
   }
-  if (!add_series()) {
-    return fail({.code = ErrorCode::file_unreadable, .doing = "opening imported bars", .file = state_folder_});
-  }
+  TT_TRY_VOID(add_series());
   const BarStats& stats = reader->stats();
   log::info("bars: {} of {} from {}, {} rows passed over", stats.bars, instrument, path, stats.rows - stats.bars);
   return {};
 }
 
+Result<BarStore::Series> BarStore::open_series(std::string instrument, std::string source, std::string path,
+                                               BarPeriod period) {
+  TT_TRY(const UniqueFd fd, open_to_read(path));
+  struct stat found{};
+  if (::fstat(fd.get(), &found) != 0) return fail(io_error("reading imported bars", path, errno));
+  const auto bytes = static_cast<std::uint64_t>(found.st_size);
+  Series series{std::move(instrument), std::move(source), std::move(path), period};
+  series.count = (bytes - std::min<std::uint64_t>(bytes, sizeof(FileHead))) / sizeof(Record);
+  if (series.count == 0) return series;
+  TT_TRY_VOID(read_at(fd.get(), series.path, &series.first_end_s, sizeof series.first_end_s, offset_of(0)));
+  TT_TRY_VOID(
+      read_at(fd.get(), series.path, &series.last_end_s, sizeof series.last_end_s, offset_of(series.count - 1)));
+  return series;
+}
+
 Result<ImportedPage> BarStore::bars_before(std::string_view instrument, BarPeriod period, QuoteSide side,
                                            std::int64_t from_ns, std::int64_t end_ns, std::size_t limit) const {
-  std::vector<Series> wanted;
+  struct Wanted {
+    Series series;
+    std::size_t rank = 0;  // the one that was listed first has the lowest
+  };
+  std::vector<Wanted> wanted;
   {
     const std::lock_guard lock(mutex_);
-    std::ranges::copy_if(series_, std::back_inserter(wanted),
-                         [&](const Series& one) { return one.period == period && one.instrument == instrument; });
+    for (std::size_t i = 0; i < series_.size(); ++i) {
+      const Series& one = series_[i];
+      const bool is_within = one.last_end_s * kSecondNs > from_ns && one.first_end_s * kSecondNs < end_ns;
+      if (one.count != 0 && is_within && one.period == period && one.instrument == instrument)
+        wanted.push_back({one, i});
+    }
   }
-  ImportedPage page;
-  std::map<std::uint32_t, ImportedBar> rows;
+  std::ranges::stable_sort(wanted, std::ranges::greater{}, [](const Wanted& one) { return one.series.last_end_s; });
+
+  constexpr std::size_t kNobody = std::numeric_limits<std::size_t>::max();
+  struct Row {
+    ImportedBar bar;
+    std::size_t named_by = kNobody;  // ranks
+    std::size_t bid_by = kNobody;
+    std::size_t ask_by = kNobody;
+  };
+  std::map<std::uint32_t, Row> rows;
+  const auto has_page_after = [&](std::uint32_t end_s) {
+    if (rows.size() <= limit) return false;
+    if (rows.begin()->first > end_s) return true;  // also where some lack the side: the page is then a shorter one
+    std::size_t count = 0;
+    for (auto row = rows.rbegin(); row != rows.rend() && row->first > end_s && count <= limit; ++row) {
+      if (has_side(row->second.bar.row, side)) ++count;
+    }
+    return count > limit;
+  };
   std::uint32_t complete_from_s = 0;  // no series was cut off after it
-  for (const Series& one : wanted) {
+  for (const auto& [one, rank] : wanted) {
+    // The newest come first: what is left ends by then, and no row of it would be on the page.
+    if (one.last_end_s < complete_from_s || has_page_after(one.last_end_s)) {
+      complete_from_s = std::max(complete_from_s, one.last_end_s + 1);
+      break;
+    }
     TT_TRY(const UniqueFd fd, open_to_read(one.path));
     TT_TRY(const std::uint64_t end, count_before(fd.get(), one.path, one.count, end_ns));
     // One more than is wanted tells whether there are more.
@@ -274,17 +315,27 @@ Result<ImportedPage> BarStore::bars_before(std::string_view instrument, BarPerio
     TT_TRY_VOID(read_at(fd.get(), one.path, records.data(), count * sizeof(Record), offset_of(end - count)));
     if (count < end) complete_from_s = std::max(complete_from_s, records.front().end_s);
     for (const Record& record : records) {
-      if (record.end_s * kSecondNs <= from_ns) continue;
-      ImportedBar& bar = rows[record.end_s];
-      if (bar.source.empty()) bar.source = one.source;
-      bar.row.end_s = record.end_s;
+      if (record.end_s * kSecondNs <= from_ns || record.end_s < complete_from_s) continue;
+      Row& row = rows[record.end_s];
+      row.bar.row.end_s = record.end_s;
+      if (rank < row.named_by) {
+        row.named_by = rank;
+        row.bar.source = one.source;
+      }
       // Files of one side each complete each other; of two that tell the same side, the one that was listed first counts.
-      if (bar.row.bid.open_e9 == 0) bar.row.bid = record.bid;
-      if (bar.row.ask.open_e9 == 0) bar.row.ask = record.ask;
+      if (record.bid.open_e9 != 0 && rank < row.bid_by) {
+        row.bid_by = rank;
+        row.bar.row.bid = record.bid;
+      }
+      if (record.ask.open_e9 != 0 && rank < row.ask_by) {
+        row.ask_by = rank;
+        row.bar.row.ask = record.ask;
+      }
     }
   }
-  for (auto& [end_s, bar] : rows) {
-    if (end_s >= complete_from_s && has_side(bar.row, side)) page.rows.push_back(std::move(bar));
+  ImportedPage page;
+  for (auto& [end_s, row] : rows) {
+    if (end_s >= complete_from_s && has_side(row.bar.row, side)) page.rows.push_back(std::move(row.bar));
   }
   page.has_more = page.rows.size() > limit || (complete_from_s != 0 && complete_from_s * kSecondNs > from_ns);
   if (page.rows.size() > limit) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // BarStore: bars of files that somebody put into a folder, for history before the journals. Each file is converted once, on a thread of its
 // own, to fixed records by period in the gateway's state folder; a page is then a binary search and one read.
-//   path     cold: a page reads its own rows and some twenty more; no file is ever held in memory
+//   path     cold: a page reads its own rows and some twenty more, of no file that lies before it; no file is ever held in memory
 //   threads  any
 //
 // FOLDER/FILE is of the instrument that its name tells, FOLDER/INSTRUMENT/FILE of that one ("XAUUSD@oanda"): whose bars they are is said,
@@ -62,8 +62,11 @@ class BarStore {
     std::string path;
     BarPeriod period{};
     std::uint64_t count = 0;
+    std::uint32_t first_end_s = 0;
+    std::uint32_t last_end_s = 0;
   };
 
+  static Result<Series> open_series(std::string instrument, std::string source, std::string path, BarPeriod period);
   void run();
   Result<void> import(const std::string& path, const std::string& instrument);
 

@@ -115,12 +115,18 @@ void ChampionBook::load(const Sha256Digest& digest) {
   });
 }
 
-std::shared_ptr<const DecisionModel> ChampionBook::find(const Sha256Digest& digest) const {
+std::shared_ptr<const DecisionModel> ChampionBook::find(const Sha256Digest& digest) {
   const std::lock_guard lock(mutex_);
-  for (const auto& [of, pack] : packs_) {
-    if (of == digest) return pack;
-  }
-  return nullptr;
+  const auto found = std::ranges::find(packs_, digest, [](const auto& held) { return held.first; });
+  if (found == packs_.end()) return nullptr;
+  std::rotate(found, found + 1, packs_.end());
+  return packs_.back().second;
+}
+
+const FeatureSet* ChampionBook::set_of(const Sha256Digest& digest) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = sets_.find(digest);
+  return found == sets_.end() ? nullptr : found->second;
 }
 
 Result<std::shared_ptr<const DecisionModel>> ChampionBook::fetch(const Sha256Digest& digest) {
@@ -154,6 +160,7 @@ std::shared_ptr<const DecisionModel> ChampionBook::keep(DecisionModel model) {
   const std::lock_guard lock(mutex_);
   std::erase_if(packs_, [&](const auto& held) { return held.first == pack->digest; });
   packs_.emplace_back(pack->digest, pack);
+  if (pack->features != nullptr) sets_[pack->digest] = pack->features;
   if (packs_.size() > kPacksMax) packs_.erase(packs_.begin());
   return pack;
 }

@@ -7,6 +7,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -39,7 +40,9 @@ class ChampionBook {
   // The pack of that digest is wanted soon.
   void want(const Sha256Digest& digest);
   // Null: not loaded.
-  std::shared_ptr<const DecisionModel> find(const Sha256Digest& digest) const;
+  std::shared_ptr<const DecisionModel> find(const Sha256Digest& digest);
+  // Of a pack that has been loaded at any time, whether it still is or not. Null: never.
+  const FeatureSet* set_of(const Sha256Digest& digest) const;
   // As find(), but loads it now. May take as long as reading and checking a pack does.
   Result<std::shared_ptr<const DecisionModel>> fetch(const Sha256Digest& digest);
 
@@ -59,6 +62,7 @@ class ChampionBook {
   std::condition_variable is_wanted_;
   std::deque<Sha256Digest> wanted_;
   std::vector<std::pair<Sha256Digest, std::shared_ptr<const DecisionModel>>> packs_;  // the one used last comes last
+  std::map<Sha256Digest, const FeatureSet*> sets_;  // they live as long as the process
   bool stops_ = false;
   std::thread thread_;
 };

@@ -5,7 +5,7 @@
 //   invariant  while it is not closed at most one call in `open_ns` is let through
 //
 //   closed --failures_to_open unanswered calls in a row--> open --open_ns--> half-open --answered--> closed
-//                                     --open_ns, and seen alive---------------> closed
+//                                                         open --open_ns, and seen alive------> closed
 //                                                            ^---------------unanswered----'
 #pragma once
 

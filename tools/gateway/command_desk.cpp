@@ -7,15 +7,16 @@
 #include <array>
 #include <chrono>
 #include <thread>
+#include <utility>
 
 #include "core/log/log.hpp"
-#include "tools/daemon/kill_latch.hpp"
+#include "shm/segment/core_segment.hpp"
 
 namespace thintail::gateway {
 namespace {
 
 constexpr std::size_t kIssuedKept = 4'096;
-// A kill for a core that has been silent needs a place in its queue, not an answer: the disk has it.
+// A kill for a core that has been silent needs a place in its queue, not an answer: the disk has it next.
 constexpr std::chrono::milliseconds kKillPatience{50};
 // Each look at a waiting kill holds up whoever looks.
 constexpr std::chrono::milliseconds kTendPatience{250};
@@ -24,6 +25,16 @@ constexpr std::int64_t kRepeatKnownNs = 9ll * 60 * 1'000'000'000;
 constexpr std::size_t kRepeatsKnown = 1'000;  // of its 1,024 ids
 constexpr std::chrono::milliseconds kFillPatience{1'000};
 constexpr std::chrono::milliseconds kFillPause{10};
+
+void set_applied(IssuedCommand& command, const CommandOutcome& sent) {
+  command.state = CommandState::applied;
+  command.sequence = sent.reply->sequence;
+  command.is_durable = sent.durability == Durability::durable;
+  command.detail =
+      sent.reply->answer == shm::CommandAnswer::repeated ? "it had been carried out before" : "carried out";
+  if (sent.durability == Durability::no_journal) command.detail += "; this core keeps no journal";
+  if (sent.durability == Durability::not_yet) command.detail += "; not on disk yet: a power loss now would undo it";
+}
 
 }  // namespace
 
@@ -45,9 +56,7 @@ Result<IssuedCommand> CommandDesk::issue(CommandKind kind, std::uint64_t id, std
   command.issued_ns = wall_now_ns();
   command.by = std::move(by);
   command.remote = std::move(remote);
-  if (kind == CommandKind::kill && breaker_.state().phase != BreakerPhase::closed) {
-    return kill_silent_core(std::move(command));
-  }
+  if (kind == CommandKind::kill) return kill(std::move(command));
   if (!breaker_.lets_through()) {
     return fail({.code = ErrorCode::core_away,
                  .doing = "sending a command to the core",
@@ -55,18 +64,17 @@ Result<IssuedCommand> CommandDesk::issue(CommandKind kind, std::uint64_t id, std
                  .found = fmt::format("{} commands in a row unanswered: it is asked again in {} s",
                                       breaker_.state().failures, breaker_.retry_after_s())});
   }
-  const auto sent = send_command(options_.shm_directory, options_.instance, kind, command.id, options_.timeout);
+  // Before it is sent: tend() may see what it does before we do.
+  const bool is_reset = kind == CommandKind::reset_kill;
+  const std::int64_t reset_before_ns = is_reset ? exchange_reset(command.issued_ns) : 0;
+  const auto sent = send(kind, command.id, options_.timeout);
   note(sent);
   if (!sent || !sent->was_queued) {
-    if (kind == CommandKind::kill) return latch(std::move(command));
+    if (is_reset) exchange_reset(reset_before_ns);
     return fail({.code = ErrorCode::core_away,
                  .doing = "sending a command to the core",
                  .expected = "a running core that takes commands",
                  .found = sent ? "its queue full for a second" : sent.error().message()});
-  }
-  if (kind == CommandKind::kill && (!sent->is_applied() || sent->durability == Durability::not_yet)) {
-    // What a core has not said to be on its disk may die with it: a hung one is killed next.
-    return latch(std::move(command));
   }
   if (!sent->reply) {
     command.detail = "no answer within a second: it may still be carried out, once";
@@ -74,25 +82,19 @@ Result<IssuedCommand> CommandDesk::issue(CommandKind kind, std::uint64_t id, std
     command.state = CommandState::rejected;
     command.detail = "the core did not take the request for a valid command";
   } else {
-    command.state = CommandState::applied;
-    command.sequence = sent->reply->sequence;
-    command.is_durable = sent->durability == Durability::durable;
-    const bool is_repeated = sent->reply->answer == shm::CommandAnswer::repeated;
-    command.detail = is_repeated ? "it had been carried out before" : "carried out";
-    if (sent->durability == Durability::no_journal) command.detail += "; this core keeps no journal";
-    if (sent->durability == Durability::not_yet) command.detail += "; not on disk yet: a power loss now would undo it";
-    const auto latched = read_kill_latch(options_.journal_directory, options_.instance);
-    if (kind == CommandKind::reset_kill && !is_repeated && latched && latched->time_ns <= command.issued_ns) {
+    set_applied(command, *sent);
+    if (is_reset && sent->reply->answer != shm::CommandAnswer::repeated) {
+      const std::lock_guard lock(latch_mutex_);
       // The kill was given to this core before, or is older than the reset: it must not come back with the next start.
-      if (const auto removed = remove_kill_latch(options_.journal_directory, options_.instance); !removed) {
-        log::error(removed.error());
-      } else {
-        has_latch_file_.store(false, std::memory_order_relaxed);  // relaxed: a flag for people
-      }
+      if (const auto latched = read_latch(); latched && latched->time_ns <= command.issued_ns) remove_latch();
     }
   }
   keep(command);
   return command;
+}
+
+Result<CommandOutcome> CommandDesk::send(CommandKind kind, std::uint64_t id, std::chrono::milliseconds timeout) const {
+  return send_command(options_.shm_directory, options_.instance, kind, id, timeout);
 }
 
 void CommandDesk::note(const Result<CommandOutcome>& sent) {
@@ -105,17 +107,21 @@ void CommandDesk::note(const Result<CommandOutcome>& sent) {
   }
 }
 
-// First the disk, which is ours, then the queue. tend() takes it off the disk once the core has it on its own.
-Result<IssuedCommand> CommandDesk::kill_silent_core(IssuedCommand command) {
-  auto latched = latch(command);
-  const auto patience = std::min(kKillPatience, options_.timeout);
-  const auto sent = send_command(options_.shm_directory, options_.instance, CommandKind::kill, command.id, patience);
-  note(sent);
-  if (!sent || !sent->is_applied() || sent->durability == Durability::not_yet) return latched;
-  command.state = CommandState::applied;
-  command.sequence = sent->reply->sequence;
-  command.is_durable = sent->durability == Durability::durable;
-  command.detail = "carried out by a core that had been silent";
+// First the queue, then the disk, which may be why it is asked for. tend() takes it off the disk once the core has it on its own.
+Result<IssuedCommand> CommandDesk::kill(IssuedCommand command) {
+  const bool is_silent = breaker_.state().phase != BreakerPhase::closed;
+  const auto sent =
+      send(CommandKind::kill, command.id, is_silent ? std::min(kKillPatience, options_.timeout) : options_.timeout);
+  // So short a wait proves no silence.
+  if (!is_silent || (sent && sent->reply)) note(sent);
+  const bool is_applied = sent && sent->is_applied();
+  if (!is_applied || sent->durability == Durability::not_yet) {
+    // What a core has not said to be on its disk may die with it: a hung one is killed next.
+    auto latched = latch(command);
+    if (latched || !is_applied) return latched;
+    log::error(latched.error());  // it is carried out all the same, and said not to be on disk
+  }
+  set_applied(command, *sent);
   keep(command);
   return command;
 }
@@ -129,7 +135,7 @@ Result<std::optional<IssuedCommand>> CommandDesk::settle(const SharedModel& mode
     std::optional<IssuedCommand> command;
   };
   const auto look = [&](const CoreModel& core) {
-    Seen seen{.is_filled = core.sample.has_value(), .later = 0, .command = std::nullopt};
+    Seen seen{.is_filled = core.is_filled, .later = 0, .command = std::nullopt};
     for (const CommandRow& row : core.commands) {
       // The clock of a replay is not ours: each may be later.
       if (core.is_simulated() || row.time_ns >= began_ns) ++seen.later;
@@ -147,7 +153,9 @@ Result<std::optional<IssuedCommand>> CommandDesk::settle(const SharedModel& mode
     return seen;
   };
   Seen seen = model.read(look);
-  const auto deadline = std::chrono::steady_clock::now() + std::min(kFillPatience, options_.timeout);
+  const auto patience =
+      kind == CommandKind::kill ? std::chrono::milliseconds(0) : std::min(kFillPatience, options_.timeout);
+  const auto deadline = std::chrono::steady_clock::now() + patience;
   while (!seen.command && !seen.is_filled && std::chrono::steady_clock::now() < deadline) {
     std::this_thread::sleep_for(kFillPause);
     seen = model.read(look);
@@ -168,9 +176,13 @@ Result<std::optional<IssuedCommand>> CommandDesk::settle(const SharedModel& mode
 }
 
 Result<IssuedCommand> CommandDesk::latch(IssuedCommand command) {
-  TT_TRY_VOID(write_kill_latch(options_.journal_directory, options_.instance,
-                               {command.id, command.issued_ns, fmt::format("{} from {}", command.by, command.remote)}));
-  has_latch_file_.store(true, std::memory_order_relaxed);  // relaxed: a flag for people
+  {
+    const std::lock_guard lock(latch_mutex_);
+    TT_TRY_VOID(
+        write_kill_latch(options_.journal_directory, options_.instance,
+                         {command.id, command.issued_ns, fmt::format("{} from {}", command.by, command.remote)}));
+    has_latch_file_.store(true, std::memory_order_relaxed);  // relaxed: a flag for people
+  }
   command.state = CommandState::latched;
   command.is_durable = true;
   command.detail =
@@ -181,37 +193,82 @@ Result<IssuedCommand> CommandDesk::latch(IssuedCommand command) {
   return command;
 }
 
-void CommandDesk::keep(const IssuedCommand& command) {
-  const std::lock_guard lock(mutex_);
-  std::erase_if(issued_, [&](const IssuedCommand& old) { return old.id == command.id; });
-  issued_.push_back(command);
-  if (issued_.size() > kIssuedKept) issued_.pop_front();
+std::optional<KillLatch> CommandDesk::read_latch() const {
+  return read_kill_latch(options_.journal_directory, options_.instance);
 }
 
-std::optional<IssuedCommand> CommandDesk::find(std::uint64_t id) const {
-  const std::lock_guard lock(mutex_);
-  for (const IssuedCommand& command : issued_) {
-    if (command.id == id) return command;
-  }
-  return std::nullopt;
-}
-
-void CommandDesk::tend(bool is_running) {
-  if (is_running) breaker_.is_alive();
-  const auto latch = read_kill_latch(options_.journal_directory, options_.instance);
-  has_latch_file_.store(latch.has_value(), std::memory_order_relaxed);  // relaxed: a flag for people
-  if (!latch) return;
-  const std::uint64_t id = latch->command_id != 0 ? latch->command_id : random_command_id();
-  const auto patience = std::min(kTendPatience, options_.timeout);
-  const auto sent = send_command(options_.shm_directory, options_.instance, CommandKind::kill, id, patience);
-  if (sent && sent->reply) breaker_.answered();
-  // Without a journal nothing of this core's outlives it, so the file stays.
-  if (!sent || !sent->is_applied() || sent->durability != Durability::durable) return;
+void CommandDesk::remove_latch() {
   if (const auto removed = remove_kill_latch(options_.journal_directory, options_.instance); !removed) {
     log::error(removed.error());
     return;
   }
   has_latch_file_.store(false, std::memory_order_relaxed);  // relaxed: a flag for people
+}
+
+std::int64_t CommandDesk::exchange_reset(std::int64_t reset_ns) {
+  const std::lock_guard lock(latch_mutex_);
+  return std::exchange(reset_ns_, reset_ns);
+}
+
+bool CommandDesk::is_killed() const {
+  const auto core = shm::CoreView::open(options_.shm_directory, options_.instance);
+  shm::GateRow gate{};
+  return core && (*core)->run->gate.load(gate) && (gate.flags & shm::kGateKilled) != 0;
+}
+
+void CommandDesk::keep(const IssuedCommand& command) {
+  const std::lock_guard lock(mutex_);
+  if (issued_.insert_or_assign(command.id, command).second) issued_order_.push_back(command.id);
+  if (issued_order_.size() <= kIssuedKept) return;
+  issued_.erase(issued_order_.front());
+  issued_order_.pop_front();
+}
+
+std::optional<IssuedCommand> CommandDesk::find(std::uint64_t id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = issued_.find(id);
+  return found == issued_.end() ? std::nullopt : std::optional(found->second);
+}
+
+void CommandDesk::tend(bool is_running) {
+  if (is_running) breaker_.is_alive();
+  std::optional<KillLatch> latched;
+  {
+    const std::lock_guard lock(latch_mutex_);
+    latched = read_latch();
+    has_latch_file_.store(latched.has_value(), std::memory_order_relaxed);  // relaxed: a flag for people
+  }
+  if (!latched) return;
+  const auto patience = std::min(kTendPatience, options_.timeout);
+  const auto give = [&](std::uint64_t id) {
+    auto sent = send(CommandKind::kill, id, patience);
+    if (sent && sent->reply) breaker_.answered();
+    return sent;
+  };
+  const auto is_same = [&] {  // REQUIRES: latch_mutex_
+    const auto now = read_latch();
+    return now && now->command_id == latched->command_id && now->time_ns == latched->time_ns;
+  };
+  auto sent = give(latched->command_id != 0 ? latched->command_id : random_command_id());
+  const bool is_repeated = sent && sent->reply && sent->reply->answer == shm::CommandAnswer::repeated;
+  if (is_repeated && !is_killed()) {
+    const std::lock_guard lock(latch_mutex_);
+    if (!is_same()) return;
+    if (latched->time_ns <= reset_ns_) return remove_latch();  // it was reset by who asked for that after it
+    // It was carried out and does not hold: a reset that was asked for before it had waited in another queue. The kill is the last word; under
+    // an id of its own, also on disk, so that it is this one's durability that is asked for next time.
+    latched->command_id = random_command_id();
+    if (const auto kept = write_kill_latch(options_.journal_directory, options_.instance, *latched); !kept) {
+      log::error(kept.error());
+    }
+    sent = give(latched->command_id);
+  }
+  // Without a journal nothing of this core's outlives it, so the file stays.
+  if (!sent || !sent->is_applied() || sent->durability != Durability::durable) return;
+  const std::lock_guard lock(latch_mutex_);
+  // Another kill meanwhile, or a reset: that is looked at next time.
+  if (!is_same() || !is_killed()) return;
+  remove_latch();
   log::warn("a kill that waited on disk was given to the core, at sequence {}", sent->reply->sequence);
 }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // CommandDesk: operators' commands to the core, each carried out at most once, and the kill that waits on disk where no core could take it.
-//   path     cold: waits for the core
-//   threads  any
+//   path       cold: waits for the core
+//   threads    any
+//   invariant  a kill reaches the core's queue before any disk is waited for; a reply says `latched` or durable only of what is on a disk. A latch
+//              is removed only under latch_mutex_, re-read and unchanged, by a reset that came after it or while its kill, durable, holds the gate
 #pragma once
 
 #include <atomic>
@@ -11,9 +13,11 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <unordered_map>
 
 #include "core/base/error.hpp"
 #include "core/event/payloads.hpp"
+#include "tools/daemon/kill_latch.hpp"
 #include "tools/gateway/circuit_breaker.hpp"
 #include "tools/gateway/core_model.hpp"
 #include "tools/monitor/operator_command.hpp"
@@ -54,12 +58,12 @@ class CommandDesk {
   explicit CommandDesk(DeskOptions options);
 
   // Waits for the core, a second at most. `id` 0: a new one; an id that was carried out is answered, not repeated. Fails (core_away)
-  // where no core takes it, unless it is a kill. A core that has left several in a row unanswered is not waited for: a kill is on disk at
-  // once and then in its queue, others fail.
+  // where no core takes it, unless it is a kill. A core that has left several in a row unanswered is not waited for: a kill is in its queue
+  // and at once on disk, others fail.
   Result<IssuedCommand> issue(CommandKind kind, std::uint64_t id, std::string by, std::string remote);
   // What became of the command `id`, which an earlier attempt may have sent: nothing where sending it (again) is safe, since the core tells a
   // repeat, or since it only sets a state. Fails (idempotency_unknown) where neither is certain, and (core_away) while no core is seen whose
-  // journal could tell. Waits for a gateway that has just started to read it.
+  // journal could tell. Waits for a gateway that has just started to read it, but with no kill.
   Result<std::optional<IssuedCommand>> settle(const SharedModel& model, CommandKind kind, std::uint64_t id,
                                               std::int64_t began_ns) const;
   BreakerState breaker() const { return breaker_.state(); }
@@ -74,15 +78,23 @@ class CommandDesk {
   void tend(bool is_running = false);
 
  private:
+  Result<CommandOutcome> send(CommandKind kind, std::uint64_t id, std::chrono::milliseconds timeout) const;
+  Result<IssuedCommand> kill(IssuedCommand command);
   Result<IssuedCommand> latch(IssuedCommand command);
-  Result<IssuedCommand> kill_silent_core(IssuedCommand command);
+  std::optional<KillLatch> read_latch() const;  // REQUIRES: latch_mutex_
+  void remove_latch();  // REQUIRES: latch_mutex_
+  bool is_killed() const;
+  std::int64_t exchange_reset(std::int64_t reset_ns);
   void note(const Result<CommandOutcome>& sent);
   void keep(const IssuedCommand& command);
 
   DeskOptions options_;
   CircuitBreaker breaker_;
-  mutable std::mutex mutex_;
-  std::deque<IssuedCommand> issued_;
+  mutable std::mutex mutex_;  // of the two below
+  std::unordered_map<std::uint64_t, IssuedCommand> issued_;  // by id
+  std::deque<std::uint64_t> issued_order_;
+  std::mutex latch_mutex_;  // of the file, and of the one below
+  std::int64_t reset_ns_ = 0;  // when the newest reset that is, or may be, in the core's queue was asked for
   std::atomic<bool> has_latch_file_{false};
 };
 

@@ -55,15 +55,19 @@ void CoreFeed::run() {
   std::int64_t next_look_ns = 0;
   std::int64_t next_stages_ns = 0;
   while (!stop_.load(std::memory_order_relaxed)) {  // relaxed: as in stop()
-    const std::int64_t now_ns = wall_now_ns();
+    const std::int64_t now_ns = steady_now_ns();
     const bool has_more = observer_ && drain();
+    if (observer_ && !has_more && !is_filled_) {
+      is_filled_ = true;
+      model_->write([](CoreModel& model) { model.is_filled = true; });
+    }
     if (now_ns >= next_look_ns) {
       next_look_ns = now_ns + kLookNs;
       look();
     }
     if (watch_ && now_ns >= next_stages_ns) {
       next_stages_ns = now_ns + kStagesNs;
-      look_at_stages(now_ns);
+      look_at_stages();
     }
     on_turn_();
     // What came meanwhile makes one turn, and one message to each client, instead of many.
@@ -82,7 +86,8 @@ void CoreFeed::look() {
     watch_.emplace(std::move(*opened));
     attach();
   } else if (!watch_->core().segment().is_current()) {
-    drain();  // what the old core still left
+    while (drain()) {  // what the old core still left: all of it, before the next one's
+    }
     if (watch_->follow()) attach();
   }
   CoreSample sample = watch_->sample();
@@ -92,6 +97,7 @@ void CoreFeed::look() {
 void CoreFeed::attach() {
   const auto& core = watch_->core();
   attached_epoch_ = core.segment().header().epoch;
+  const bool is_next = observer_.has_value();
   attachments_.fetch_add(1, std::memory_order_relaxed);  // relaxed: a statistic
   if (!has_history_) {
     has_history_ = true;
@@ -130,17 +136,23 @@ void CoreFeed::attach() {
     batch_.clear();
   }
   const std::uint64_t instruments = core->instruments->size();
+  const shm::Stream& events = *core->events;
   const std::uint64_t next = model_->write([&](CoreModel& model) {
-    if (model.epoch != attached_epoch_) model.begin_epoch(attached_epoch_);
+    // Numbers go on from the journal's last. Of a core that keeps none they begin again, wherever the one before it ended.
+    const bool is_later = is_next || model.epoch < attached_epoch_;
+    const bool begins_anew = is_later && events.first_sequence() <= model.sequence;
+    if (begins_anew) model.begin_anew();
+    if (begins_anew || model.epoch != attached_epoch_) model.begin_epoch(attached_epoch_);
     for (std::uint64_t id = 0; id < instruments; ++id) {
       const shm::InstrumentNameRow& row = (*core->instruments)[id];
       model.add_instrument(static_cast<std::uint32_t>(id), row.name.view(), row.digits, row.tick_size_e9,
                            static_cast<CalendarId>(row.calendar));
     }
-    model.add_log(LogLevel::info, "gateway", fmt::format("attached to epoch {}", attached_epoch_));
+    model.add_log(LogLevel::info, "gateway",
+                  fmt::format("attached to epoch {}{}", attached_epoch_,
+                              begins_anew ? ", whose numbers begin again: what was known before is dropped" : ""));
     return model.sequence + 1;
   });
-  const shm::Stream& events = *core->events;
   const shm::Observer oldest = shm::Observer::from_oldest(events);
   const bool follows = next > 1 && next >= oldest.next_sequence() && next <= events.head() + 1;
   if (next > 1 && oldest.next_sequence() > next) {
@@ -184,10 +196,10 @@ bool CoreFeed::drain() {
   return taken >= kEventsATurn;
 }
 
-void CoreFeed::look_at_stages(std::int64_t now_ns) {
+void CoreFeed::look_at_stages() {
   const std::lock_guard lock(stages_mutex_);
   StageSecond second;
-  second.wall_ns = now_ns;
+  second.wall_ns = wall_now_ns();
   for (std::size_t i = 0; i < shm::kStageNames.size(); ++i) {
     stages_now_[i] = watch_->core()->stages[i].snapshot();
     // A new core counts from nothing.

@@ -72,7 +72,7 @@ class CoreFeed {
   // The batch goes into the model.
   void pass_batch(std::uint64_t missed);
   void look();
-  void look_at_stages(std::int64_t now_ns);
+  void look_at_stages();
 
   FeedOptions options_;
   SharedModel* model_;
@@ -84,6 +84,7 @@ class CoreFeed {
   std::optional<shm::Observer> observer_;
   std::uint32_t attached_epoch_ = 0;
   bool has_history_ = false;
+  bool is_filled_ = false;  // CoreModel's
   std::vector<Event> batch_;
 
   mutable std::mutex stages_mutex_;

@@ -65,6 +65,11 @@ std::int64_t wall_now_ns() noexcept {
       .count();
 }
 
+std::int64_t steady_now_ns() noexcept {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
 std::string symbol_stem(std::string_view symbol) {
   // A broker's suffix: behind a dot, a plus or a hash, or small letters after at least six others.
   std::string_view stem = symbol.substr(0, symbol.find_first_of(".+#"));
@@ -207,10 +212,20 @@ void CoreModel::clear_market() {
   ++resets;
 }
 
+void CoreModel::begin_anew() {
+  clear_market();
+  commands.clear();
+  log.clear();
+  sequence = first_sequence = 0;
+  time_ns = 0;
+}
+
 void CoreModel::take(const Event& event) {
   if (event.type == EventType::session && event.as<Session>().state == SessionState::started) {
     const std::uint32_t number = event.as<Session>().epoch;
-    if (time_ns != 0 && event.time_ns < time_ns - kSecondNs) {
+    // The clock of a live core may have been set back: what it told of is true all the same.
+    const bool is_replay = simulated || (event.flags & kFlagSimulated) != 0;
+    if (is_replay && time_ns != 0 && event.time_ns < time_ns - kSecondNs) {
       clear_market();
       ++loops;
     }
@@ -219,6 +234,7 @@ void CoreModel::take(const Event& event) {
   }
   if (first_sequence == 0) first_sequence = event.sequence;
   if (sequence != 0 && event.sequence != sequence + 1) doubt_slots();
+  const std::int64_t before_ns = time_ns;
   sequence = event.sequence;
   time_ns = event.time_ns;
   ++change;
@@ -242,6 +258,7 @@ void CoreModel::take(const Event& event) {
     case EventType::session: on_session(event); break;
     case EventType::command: on_command(event); break;
     case EventType::gap:
+      begin_gap(before_ns);
       push_log({0,
                 event.time_ns,
                 LogLevel::warn,
@@ -258,11 +275,16 @@ void CoreModel::take(const Event& event) {
 void CoreModel::miss(std::uint64_t count) {
   missed += count;
   ++lapped;
-  gaps.emplace_back(time_ns, 0);  // its end is known with the next event
-  constexpr std::size_t kGapsMax = 1'000;
-  if (gaps.size() > kGapsMax) gaps.erase(gaps.begin());
+  begin_gap(time_ns);
   doubt_slots();
   push_log({0, time_ns, LogLevel::warn, "gateway", fmt::format("{} events were overwritten unread", count), {}, 0});
+}
+
+void CoreModel::begin_gap(std::int64_t from_ns) {
+  if (!gaps.empty() && gaps.back().second == 0) return;  // one goes on
+  gaps.emplace_back(from_ns, 0);  // its end is known with the next tick
+  constexpr std::size_t kGapsMax = 1'000;
+  if (gaps.size() > kGapsMax) gaps.erase(gaps.begin());
 }
 
 // Events are missing, and one of them may have put another model there.
@@ -366,15 +388,16 @@ void CoreModel::on_bar(const Event& event) {
   InstrumentModel* at = by_id(event.instrument, index);
   const auto bar = event.as<Bar>();
   if (at == nullptr || bar.period() >= kBarPeriodCount) return;
+  if (bar.side() != QuoteSide::bid && bar.side() != QuoteSide::ask) return;
   auto& rows = at->bars[bar.period()];
-  const Ohlc prices{bar.open_e9, bar.high_e9, bar.low_e9, bar.close_e9};
-  if (bar.side() == QuoteSide::bid) {
-    if (!rows.empty() && rows.back().end_s >= bar.end_s) return;
-    push_bounded(rows, BarRow{bar.end_s, bar.ticks(), prices, prices, change}, limits.bars);
-  } else if (bar.side() == QuoteSide::ask && !rows.empty() && rows.back().end_s == bar.end_s) {
-    rows.back().ask = prices;
-    rows.back().changed = change;
-  }
+  if (!rows.empty() && rows.back().end_s >= bar.end_s) return;
+  // Until both sides have been told it stays the forming one, which has both.
+  BarRow& half = at->half_bars[bar.period()];
+  if (half.end_s != bar.end_s) half = {bar.end_s, bar.ticks(), {}, {}, 0};
+  (bar.side() == QuoteSide::ask ? half.ask : half.bid) = {bar.open_e9, bar.high_e9, bar.low_e9, bar.close_e9};
+  if (half.bid.open_e9 == 0 || half.ask.open_e9 == 0) return;
+  half.changed = change;
+  push_bounded(rows, half, limits.bars);
   at->forming.close_until(bar.end_s * kSecondNs, [](const ClosedBar&) {});
   at->bars_changed = change;
 }
@@ -414,10 +437,21 @@ void CoreModel::on_prediction(const Event& event) {
     }
     rows.back() = row;
   } else {
-    push_bounded(rows, row, limits.predictions);
+    rows.push_back(row);
+    const std::size_t kept = predictions_kept(row.model);
+    while (rows.size() > kept) rows.pop_front();
   }
   if (row.model == kNoModel || row.state != PredictionState::valid || row.mid <= 0) return;
-  push_bounded(queue_of(row.model), {row.sequence, row.time_ns}, limits.predictions);
+  push_bounded(queue_of(row.model), {row.sequence, row.time_ns}, limits.predictions_most);
+}
+
+// One for each second, and until their horizon has passed.
+std::size_t CoreModel::predictions_kept(std::uint32_t model) const noexcept {
+  if (model >= models.size() || !models[model].facts) return limits.predictions;
+  constexpr std::int64_t kSlackS = 60;  // a quiet market's first mid after the horizon
+  const std::int64_t wanted = models[model].facts->horizon_ns / kSecondNs + kSlackS;
+  const auto most = static_cast<std::int64_t>(std::max(limits.predictions, limits.predictions_most));
+  return static_cast<std::size_t>(std::clamp(wanted, static_cast<std::int64_t>(limits.predictions), most));
 }
 
 std::uint32_t CoreModel::index_of(const Sha256Digest& digest) {
@@ -498,14 +532,14 @@ void CoreModel::on_signal(const Event& event) {
 
 namespace {
 
-// The signal of the same cause and instrument, which stands right before what became of it.
+// The signal of the same cause and instrument: it comes with the first after its cause.
 SignalRow* signal_of(std::deque<SignalRow>& signals, std::uint32_t instrument, std::uint64_t cause) {
-  constexpr std::size_t kLooks = 64;
-  for (std::size_t back = 1; back <= std::min(kLooks, signals.size()); ++back) {
-    SignalRow& row = signals[signals.size() - back];
-    if (row.instrument == instrument && row.signal.cause == cause) return &row;
-  }
-  return nullptr;
+  constexpr std::ptrdiff_t kLooks = 64;
+  const auto first = std::ranges::upper_bound(signals, cause, {}, &SignalRow::sequence);
+  const auto last = first + std::min(kLooks, signals.end() - first);
+  const auto found = std::find_if(
+      first, last, [&](const SignalRow& row) { return row.instrument == instrument && row.signal.cause == cause; });
+  return found == last ? nullptr : &*found;
 }
 
 }  // namespace
@@ -576,13 +610,19 @@ const ModelRecord* CoreModel::model_in_force() const noexcept {
 
 const OrderRow* CoreModel::order(std::uint64_t id) const { return const_cast<CoreModel*>(this)->find_order(id); }
 
+void CoreModel::note_change(OrderRow& order) {
+  order.changed = orders_changed = change;
+  const std::uint64_t place = order_number_[order.id] - orders_dropped_;
+  if (orders.size() - place > kNewRows) old_orders_changed = change;
+}
+
 void CoreModel::on_report(const Event& event) {
   const auto report = event.as<Report>();
   OrderRow* row = find_order(report.client_order_id);
   if (row == nullptr) return;
   row->updated_ns = event.time_ns;
   row->reason = report.reason;
-  row->changed = orders_changed = change;
+  note_change(*row);
   switch (report.state) {
     case OrderState::accepted:
       if (row->status == OrderStatus::sent) row->status = OrderStatus::accepted;
@@ -603,14 +643,15 @@ void CoreModel::on_fill(const Event& event) {
   if (at == nullptr) return;
   const auto fill = event.as<Fill>();
   FillRow row{event.sequence, event.time_ns, index, fill, {}};
-  if (OrderRow* order = find_order(fill.client_order_id)) {
+  OrderRow* order = find_order(fill.client_order_id);
+  if (order != nullptr) {
     order->filled_e9 += fill.quantity_e9;
     order->value_e18 += static_cast<i128>(fill.price_e9) * fill.quantity_e9;
     order->commission_e9 += fill.commission_e9;
     order->updated_ns = event.time_ns;
     order->status =
         fill.last != 0 || order->filled_e9 >= order->intent.quantity_e9 ? OrderStatus::filled : OrderStatus::partial;
-    order->changed = orders_changed = change;
+    note_change(*order);
     row.slippage_e9 = (fill.price_e9 - order->intent.price_e9) * sign_of(fill.side);
   }
   push_bounded(fills, row, limits.rows);
@@ -637,7 +678,8 @@ void CoreModel::on_fill(const Event& event) {
       const i128 result_e18 = trade.result_e18(0);
       trade.worst_e18 = std::min(trade.worst_e18, result_e18);
       trade.best_e18 = std::max(trade.best_e18, result_e18);
-      if (!signals.empty() && signals.back().instrument == index) trade.reason = signals.back().signal.reason;
+      const SignalRow* signal = order == nullptr ? nullptr : signal_of(signals, index, order->intent.cause);
+      if (signal != nullptr) trade.reason = signal->signal.reason;
       push_bounded(trades, trade, limits.rows);
       at->trade.reset();
     }
@@ -801,6 +843,12 @@ void CoreModel::take_sample(CoreSample taken) {
   // The next core holds the instance's lock before its segment takes the dead one's place: nobody comes back in an old epoch.
   const bool was_over = sample && sample->epoch == taken.epoch && sample->state != CoreState::running;
   if (was_over && taken.state == CoreState::running) taken.state = sample->state;
+  const bool is_same = sample && sample->epoch == taken.epoch;
+  if (!is_same) {
+    heard_ns = std::min(taken.heartbeat_ns, taken.sampled_ns);
+  } else if (sample->heartbeat_ns != taken.heartbeat_ns) {
+    heard_ns = taken.sampled_ns;
+  }
   absence.clear();
   for (std::uint32_t id = 0; id < taken.instruments.size(); ++id) {
     std::uint32_t index = 0;
@@ -821,7 +869,10 @@ void CoreModel::take_sample(CoreSample taken) {
   table_ = taken.models;
   table_epoch_ = taken.epoch;
   table_head_ = taken.events_head;
-  if (!samples_.empty() && samples_.back().epoch != taken.epoch) samples_.clear();
+  // Of another core; or our clock was set back, and nothing would be old enough for a long time.
+  const bool is_other =
+      !samples_.empty() && (samples_.back().epoch != taken.epoch || samples_.back().sampled_ns > taken.sampled_ns);
+  if (is_other) samples_.clear();
   while (!samples_.empty() && samples_.size() > 1 && samples_[1].sampled_ns <= taken.sampled_ns - kSampleAgeNs) {
     samples_.pop_front();
   }
@@ -866,7 +917,7 @@ CoreStanding CoreModel::standing(std::int64_t now_ns) const noexcept {
   const bool has_ended = input_ended && simulated;
   if (sample->state == CoreState::running) {
     if (has_ended) return CoreStanding::finished;
-    return now_ns - sample->heartbeat_ns > kSilentNs ? CoreStanding::silent : CoreStanding::running;
+    return now_ns - heard_ns > kSilentNs ? CoreStanding::silent : CoreStanding::running;
   }
   if (has_ended) return CoreStanding::finished;
   return sample->state == CoreState::stopped ? CoreStanding::stopped : CoreStanding::dead;

@@ -250,6 +250,7 @@ struct InstrumentModel {
   std::uint64_t quote_changed = 0;
   std::deque<TickRow> ticks;
   std::array<std::deque<BarRow>, kBarPeriodCount> bars;
+  std::array<BarRow, kBarPeriodCount> half_bars{};  // that closed, and of which one side has been told
   BarBuilder forming{Zone::new_york()};
   std::int64_t venue_ns = std::numeric_limits<std::int64_t>::min();  // as the core's bars take it
   std::uint64_t bars_changed = 0;
@@ -278,6 +279,9 @@ struct InstrumentModel {
   i128 unrealised_e18() const noexcept;
 };
 
+// Clients are told of changes of the newest so many rows of a kind; that an older one changed is noted.
+inline constexpr std::size_t kNewRows = 4'096;
+
 // Where the core stands, as every reply tells.
 enum class CoreStanding : std::uint8_t { absent, running, silent, finished, stopped, dead };
 std::string_view name_of(CoreStanding standing) noexcept;
@@ -286,7 +290,8 @@ struct ModelLimits {
   std::size_t ticks = 4'096;  // of each instrument
   std::size_t bars = 10'080;  // of each instrument and period: a week of minutes
   std::size_t rows = 20'000;  // signals, orders, fills, trades
-  std::size_t predictions = 3'600;
+  std::size_t predictions = 3'600;  // of each instrument; more where the horizon is longer
+  std::size_t predictions_most = 4 * 3'600 + 60;  // outcomes of longer horizons are not kept
   std::size_t points = 8'192;
 };
 
@@ -298,6 +303,8 @@ class CoreModel {
   void begin_epoch(std::uint32_t epoch);
   void add_instrument(std::uint32_t id, std::string_view name, std::uint8_t digits, std::int64_t tick_size_e9,
                       CalendarId calendar);
+  // The core's numbers go back: it keeps no journal. What was known of its runs before has numbers that are given again.
+  void begin_anew();
   // The next event of the stream.
   void take(const Event& event);
   // Events up to here are told by take(); `count` before it never were.
@@ -348,12 +355,14 @@ class CoreModel {
   std::int64_t session_end_ns = 0;  // of the FX day in force
   bool simulated = false;
   bool has_all_history = false;  // what the journals held was read whole when the gateway began
+  bool is_filled = false;  // what the journals could tell was read, and the stream to its end behind it
   bool input_ended = false;
   std::uint32_t loops = 0;  // replays seen to begin again
   std::uint64_t missed = 0;
   std::uint64_t lapped = 0;
   std::uint64_t signals_changed = 0;
   std::uint64_t orders_changed = 0;
+  std::uint64_t old_orders_changed = 0;  // of those that kNewRows came after
   std::uint64_t trades_changed = 0;
   std::uint64_t log_changed = 0;
   std::uint64_t money_changed = 0;
@@ -365,6 +374,8 @@ class CoreModel {
   bool keeps_fresh_ticks = false;
 
   std::optional<CoreSample> sample;
+  // When the core's sign of life was last seen to move, by our clock: the core's is set once an epoch, ours may be set while it runs.
+  std::int64_t heard_ns = 0;
   std::optional<CoreSample> earlier;  // about a second older, of the same epoch
   std::string absence;  // why there is no core
 
@@ -390,9 +401,12 @@ class CoreModel {
   void take_slot(const ModelSample& told);
   std::uint32_t model_of_table(std::uint16_t slot, const Event& event);
   void doubt_slots();
+  void begin_gap(std::int64_t from_ns);
   // Those whose horizon has passed now that the mid is `mid`.
   void judge(InstrumentModel& at, WaitingPredictions& waiting, std::int64_t now_ns, double mid);
   void judge_all(InstrumentModel& at, std::int64_t now_ns);
+  std::size_t predictions_kept(std::uint32_t model) const noexcept;
+  void note_change(OrderRow& order);
   void enter(InstrumentModel& at, std::uint32_t index, const Event& event, const Fill& fill, std::int64_t quantity_e9,
              std::int64_t commission_e9);
   void book_money(std::int64_t at_ns, bool keep_point);
@@ -443,6 +457,7 @@ bool is_legal_symbol(
 std::optional<BarPeriod> timeframe_from_text(std::string_view text);
 bool is_fiat(std::string_view currency) noexcept;
 
-std::int64_t wall_now_ns() noexcept;
+std::int64_t wall_now_ns() noexcept;  // for what is shown
+std::int64_t steady_now_ns() noexcept;  // for intervals
 
 }  // namespace thintail::gateway

@@ -34,7 +34,7 @@ struct SeenFeatures {
 
 class FeatureView {
  public:
-  // The set of a pack; it lives as long as the process. Null: the pack is not loaded (yet).
+  // The set of a pack; it lives as long as the process. Null: the pack was never loaded (yet).
   using SetOf = std::function<const FeatureSet*(const Sha256Digest&)>;
   explicit FeatureView(SetOf set_of) : set_of_(std::move(set_of)) {}
 

@@ -50,9 +50,16 @@ struct Found {
   std::optional<BarRow> forming;
   std::optional<std::int64_t> next_ns;  // older ones end before it
   std::optional<std::string> missing;  // why some may be
+  std::vector<TimeSpan> gaps;  // that the journals tell of
   std::int64_t now_ns = 0;  // engine time
   std::string core;
 };
+
+// Whether every bar that ends before `next_ns` ends by `from_ns`: bars of all periods end on whole minutes.
+bool is_all_before(std::int64_t from_ns, std::int64_t next_ns) noexcept {
+  constexpr std::int64_t kMinuteNs = 60 * kSecondNs;
+  return (next_ns - 1) / kMinuteNs * kMinuteNs <= from_ns;
+}
 
 std::uint64_t end_key(const BarRow& row) noexcept { return row.end_s * std::uint64_t{1'000'000'000}; }
 
@@ -78,15 +85,21 @@ std::optional<Response> look_in_core(const Parts& parts, std::string_view symbol
     if (page.next) found.next_ns = static_cast<std::int64_t>(*page.next);
     const bool is_evicted = !model.has_all_history || closed.size() >= model.limits.bars;
     const bool reaches_back = closed.empty() || closed.front().end_s * kSecondNs > asked.from_ns;
-    asks_journal = !page.next && is_evicted && reaches_back && found.bars.size() < wanted;
+    const bool goes_on = !page.next && is_evicted && reaches_back;
+    asks_journal = goes_on && found.bars.size() < wanted;
+    if (goes_on && !asks_journal) {  // the next page begins in the journals
+      found.next_ns = (found.bars.empty() ? *found.forming : found.bars.front().row).end_s * kSecondNs;
+    }
     if (!closed.empty()) oldest_ns = std::min(oldest_ns, closed.front().end_s * kSecondNs);
     found.core = dumped(core_json(model, parts.instance, wall_now_ns()));
     return std::nullopt;
   });
   if (refusal || !asks_journal) return refusal;
   const std::size_t wanted = asked.limit - (found.forming ? 1 : 0) - found.bars.size();
-  const auto older = parts.history->bars_before(found.shown.name, asked.period, oldest_ns, wanted);
+  if (asked.to_ns < kNever) oldest_ns = std::min(oldest_ns, asked.to_ns + 1);
+  const auto older = parts.history->bars_before(found.shown.name, asked.period, asked.from_ns, oldest_ns, wanted);
   if (!older) return http::problem(older.error());
+  found.gaps = older->gaps;
   if (older->fault) found.missing = older->fault->message();
   std::vector<Found::Bar> bars;
   for (const BarRow& row : older->rows) {
@@ -117,7 +130,7 @@ std::optional<Response> add_imported(const BarStore& store, const Asked& asked, 
   const std::size_t room = asked.limit - (found.forming ? 1 : 0);
   if (found.bars.size() > room) {
     const auto kept = found.bars.end() - static_cast<std::ptrdiff_t>(room);
-    found.next_ns = room == 0 ? asked.cursor_ns - 1 : kept->row.end_s * kSecondNs;
+    found.next_ns = (room == 0 ? *found.forming : kept->row).end_s * kSecondNs;
     found.bars.erase(found.bars.begin(), kept);
   }
   return std::nullopt;
@@ -169,6 +182,7 @@ Response history(const Parts& parts, const Request& request) {
   if (parts.bars != nullptr) {
     if (auto refusal = add_imported(*parts.bars, asked, found)) return *std::move(refusal);
   }
+  if (found.next_ns && is_all_before(asked.from_ns, *found.next_ns)) found.next_ns.reset();
   std::string body =
       fmt::format(R"({{"core":{},"instrument":{},"timeframe":"{}","side":"{}","items":[)", found.core,
                   dumped(Json(found.shown.name)), kBarPeriodNames[static_cast<std::size_t>(*period)], asked.side_text);
@@ -183,7 +197,7 @@ Response history(const Parts& parts, const Request& request) {
   for (const Found::Bar& bar : found.bars) append(bar.row, true);
   if (found.forming) append(*found.forming, false);
   if (!found.missing) found.missing = hole_of(*period, found);
-  if (first_ns && !found.missing && !is_complete(parts, *first_ns, *last_ns)) found.missing = kOvertaken;
+  if (first_ns && !found.missing && !is_complete(parts, found.gaps, *first_ns, *last_ns)) found.missing = kUnseen;
   fmt::format_to(std::back_inserter(body), R"(],"coverage":{},"sources":{},"next_cursor":{}}})",
                  coverage_text(first_ns, last_ns, found.missing), dumped(sources_json(found)),
                  dumped(found.next_ns ? Json(ns_text(*found.next_ns)) : Json(nullptr)));

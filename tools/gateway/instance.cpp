@@ -3,18 +3,21 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
+#include <exception>
 #include <filesystem>
 
 #include "adapters/journal/journal_files.hpp"
 #include "core/base/hash.hpp"
 #include "core/log/log.hpp"
+#include "core/thread/affinity.hpp"
 #include "shm/control/replay_pace.hpp"
 #include "tools/gateway/train_jobs.hpp"
 
 namespace thintail::gateway {
 namespace {
 
-constexpr std::int64_t kFactsNs = 500'000'000;
+constexpr std::chrono::milliseconds kLookEvery{500};
 
 }  // namespace
 
@@ -25,8 +28,7 @@ Instance::~Instance() { stop(); }
 
 Result<std::unique_ptr<Instance>> Instance::make(const GatewayOptions& options, std::string name,
                                                  std::string model_path, std::string state_directory,
-                                                 const GapSampler& gaps, PinnedCpus pinned,
-                                                 bool has_dashboard) {
+                                                 const GapSampler& gaps, PinnedCpus pinned, bool has_dashboard) {
   GatewayOptions own = options;
   own.instance = std::move(name);
   own.model_path = std::move(model_path);
@@ -49,10 +51,7 @@ Result<std::unique_ptr<Instance>> Instance::make(const GatewayOptions& options, 
                                .journal_directory = at.options_.journal_directory,
                                .timeout = at.options_.command_timeout});
   at.model_.write([&](CoreModel& model) { model.symbol_map = at.options_.symbol_map; });
-  at.features_.emplace([&at](const Sha256Digest& digest) -> const FeatureSet* {
-    const auto pack = at.champions_->find(digest);
-    return pack ? pack->features : nullptr;
-  });
+  at.features_.emplace([&at](const Sha256Digest& digest) { return at.champions_->set_of(digest); });
   if (!at.options_.bars_directory.empty()) {
     at.bars_.emplace(at.options_.bars_directory, at.options_.state_directory + "/bars", at.options_.bar_sources);
   }
@@ -62,7 +61,7 @@ Result<std::unique_ptr<Instance>> Instance::make(const GatewayOptions& options, 
       FeedOptions{.shm_directory = at.options_.shm_directory,
                   .instance = at.options_.instance,
                   .history_bytes = at.options_.history_bytes},
-      at.model_, *at.history_, &*at.features_, [&at] { at.hub_->pump(wall_now_ns()); },
+      at.model_, *at.history_, &*at.features_, [&at] { at.hub_->pump(wall_now_ns(), steady_now_ns()); },
       [&at](std::span<const Event> events) {
         at.hub_->on_events(events);
         at.events_->on_events(events);
@@ -74,22 +73,40 @@ Result<std::unique_ptr<Instance>> Instance::make(const GatewayOptions& options, 
                                       .config_path = at.options_.config_path,
                                       .pinned_cpus = std::move(pinned)}));
   }
+  at.look_at_disk();
   return instance;
 }
 
 void Instance::start() {
   if (bars_) bars_->start();
   feed_->start();
+  looker_ = std::jthread([this](const std::stop_token& stop) {
+    set_thread_name("disk facts");
+    while (!stop.stop_requested()) {
+      {
+        std::unique_lock lock(seen_mutex_);
+        seen_wake_.wait_for(lock, stop, kLookEvery, [] { return false; });
+      }
+      if (stop.stop_requested()) return;
+      try {
+        look_at_disk();
+      } catch (const std::exception& failure) {
+        log::error("asking the disk what is there: {}", failure.what());
+      }
+    }
+  });
 }
 
 void Instance::stop() {
+  looker_ = {};
   if (feed_) feed_->stop();
   if (bars_) bars_->stop();
   if (jobs_) jobs_->stop();
 }
 
 void Instance::tend() {
-  desk_->tend(model_.read([](const CoreModel& model) { return model.standing(wall_now_ns()) == CoreStanding::running; }));
+  desk_->tend(
+      model_.read([](const CoreModel& model) { return model.standing(wall_now_ns()) == CoreStanding::running; }));
   if (journal_breaker_.state().phase != BreakerPhase::closed && list_journals(history_->folder())) {
     journal_breaker_.is_alive();
   }
@@ -119,7 +136,7 @@ Parts Instance::parts() {
   return parts;
 }
 
-GatewayFacts Instance::facts() {
+GatewayFacts Instance::facts() const {
   GatewayFacts out;
   out.instance = options_.instance;
   out.version = options_.version;
@@ -136,26 +153,33 @@ GatewayFacts Instance::facts() {
     if (std::string why = jobs_->why_refused(); !why.empty()) out.notes.push_back(std::move(why));
   }
   out.breakers = {desk_->breaker(), journal_breaker_.state()};
-  const std::lock_guard lock(facts_mutex_);
-  const std::int64_t now_ns = wall_now_ns();
-  if (now_ns - looked_ns_ > kFactsNs) {
-    looked_ns_ = now_ns;
-    if (const auto replay = shm::ReplayControl::open(options_.shm_directory, options_.instance)) {
-      steered_speed_ = fmt::format("{:g}x", replay->wanted().speed());
-    }
-    journal_path_.clear();
-    journal_bytes_.reset();
-    if (const auto journals = list_journals(history_->folder()); journals && !journals->empty()) {
-      std::error_code fault;
-      const std::filesystem::path newest = journals->back().path;
-      journal_path_ = newest.filename().string();
-      if (const auto bytes = std::filesystem::file_size(newest, fault); !fault) journal_bytes_ = bytes;
-    }
-  }
-  if (!steered_speed_.empty()) out.replay_speed = steered_speed_;
-  out.journal_path = journal_path_;
-  out.journal_bytes = journal_bytes_;
+  const std::lock_guard lock(seen_mutex_);
+  if (!seen_.steered_speed.empty()) out.replay_speed = seen_.steered_speed;
+  out.journal_path = seen_.journal_path;
+  out.journal_bytes = seen_.journal_bytes;
+  out.cpu_shares = seen_.cpu_shares;
   return out;
+}
+
+void Instance::look_at_disk() {
+  Seen now;
+  thread_shares_.look(model_.read([](const CoreModel& model) {
+    return model.sample && model.sample->state == CoreState::running ? model.sample->pid : 0;
+  }),
+                      CircuitBreaker::monotonic_now_ns());
+  now.cpu_shares = thread_shares_.shares();
+  if (const auto replay = shm::ReplayControl::open(options_.shm_directory, options_.instance)) {
+    now.steered_speed = fmt::format("{:g}x", replay->wanted().speed());
+  }
+  if (const auto journals = list_journals(history_->folder()); journals && !journals->empty()) {
+    std::error_code fault;
+    const std::filesystem::path newest = journals->back().path;
+    now.journal_path = newest.filename().string();
+    if (const auto bytes = std::filesystem::file_size(newest, fault); !fault) now.journal_bytes = bytes;
+  }
+  const std::lock_guard lock(seen_mutex_);
+  if (now.steered_speed.empty()) now.steered_speed = std::move(seen_.steered_speed);  // it has ended, and had one
+  seen_ = std::move(now);
 }
 
 }  // namespace thintail::gateway

@@ -4,11 +4,14 @@
 //   threads  the feed's and what it starts; every member may be called from any other
 #pragma once
 
+#include <condition_variable>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "core/base/error.hpp"
@@ -17,6 +20,7 @@
 #include "tools/gateway/core_cpus.hpp"
 #include "tools/gateway/gateway.hpp"
 #include "tools/gateway/routes.hpp"
+#include "tools/gateway/thread_cpu.hpp"
 
 namespace thintail::gateway {
 
@@ -24,8 +28,8 @@ class Instance {
  public:
   // Of `options` the name, model and state folder are replaced by the three behind it. start() begins.
   static Result<std::unique_ptr<Instance>> make(const GatewayOptions& options, std::string name, std::string model_path,
-                                                std::string state_directory, const GapSampler& gaps,
-                                                PinnedCpus pinned, bool has_dashboard);
+                                                std::string state_directory, const GapSampler& gaps, PinnedCpus pinned,
+                                                bool has_dashboard);
   ~Instance();  // stop()
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;
@@ -45,7 +49,8 @@ class Instance {
  private:
   Instance(GatewayOptions options, const GapSampler& gaps, bool has_dashboard);
 
-  GatewayFacts facts();
+  GatewayFacts facts() const;
+  void look_at_disk();
 
   GatewayOptions options_;
   SharedModel model_;
@@ -64,12 +69,18 @@ class Instance {
   std::int64_t started_ns_;
   std::vector<std::string> notes_;
 
-  // The journal's name and size change slowly, and asking for them is a look at a disk.
-  std::mutex facts_mutex_;
-  std::int64_t looked_ns_ = 0;
-  std::string journal_path_;
-  std::optional<std::uint64_t> journal_bytes_;
-  std::string steered_speed_;  // of a replay that can be steered; empty: none was seen
+  // What only a disk can tell. It is asked by a thread of its own, and never under the mutex: whoever wants to know gets what was seen last.
+  struct Seen {
+    std::string journal_path;
+    std::optional<std::uint64_t> journal_bytes;
+    std::string steered_speed;  // of a replay that can be steered; empty: none was seen
+    std::map<std::string, double> cpu_shares;
+  };
+  ThreadShares thread_shares_;  // of the core's; the looker's alone
+  mutable std::mutex seen_mutex_;
+  Seen seen_;
+  std::condition_variable_any seen_wake_;  // notified by a stop only
+  std::jthread looker_;
 };
 
 }  // namespace thintail::gateway

@@ -37,15 +37,17 @@ Response nobody(std::string_view name) {
   return http::problem(ErrorCode::http_not_found, fmt::format("no instance \"{}\" is served here", name));
 }
 
-// {"ready" or "status", "checks"} of each, as one: all are well only where each is.
+// {"ready" or "status", "checks"} of each, as one: all are well only where each is. Strangers are told no names.
 Response all_of(const ByName<Handler>& handlers, const Request& request) {
   Json whole;
   int status = 200;
+  std::size_t index = 0;
   for (const auto& [name, handler] : handlers) {
     const Response one = handler(request);
     if (one.content_type != "application/json") return one;  // says nothing of any core
     Json reply = Json::parse(one.body);
-    for (Json& check : reply["checks"]) check["name"] = fmt::format("{} {}", name, check["name"].get<std::string>());
+    const std::string shown = request.principal.how == http::Proof::none ? fmt::format("{}", ++index) : name;
+    for (Json& check : reply["checks"]) check["name"] = fmt::format("{} {}", shown, check["name"].get<std::string>());
     status = std::max(status, one.status);
     if (whole.is_null()) {
       whole = std::move(reply);
@@ -56,6 +58,13 @@ Response all_of(const ByName<Handler>& handlers, const Request& request) {
     for (Json& check : reply["checks"]) whole["checks"].push_back(std::move(check));
   }
   return Response::json(whole, status);
+}
+
+// A damaged journal says nothing of its disk: who asks for its pages again keeps nobody else out.
+bool has_failed_reading(const Response& reply) {
+  if (reply.status < 500) return false;
+  const Json body = Json::parse(reply.body, nullptr, false);
+  return !body.is_object() || body.value("code", "") == code_name(ErrorCode::file_unreadable);
 }
 
 }  // namespace
@@ -72,7 +81,7 @@ void guard_journal_reads(std::vector<Route>& routes, CircuitBreaker& breaker) {
       const std::int64_t began_ns = CircuitBreaker::monotonic_now_ns();
       Response reply = inner(request);
       const bool is_slow = CircuitBreaker::monotonic_now_ns() - began_ns > kSlowReadNs;
-      if (is_slow || reply.status >= 500) {
+      if (is_slow || has_failed_reading(reply)) {
         breaker.unanswered();
       } else {
         breaker.answered();

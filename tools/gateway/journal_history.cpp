@@ -244,11 +244,32 @@ Result<JournalHistory::WalkEnd> JournalHistory::walk_back(std::string_view instr
   return end;
 }
 
+// Whether all of a journal is too new or too old. False too where it is damaged: whoever reads it says so.
+bool JournalHistory::lies_outside(const std::string& path, const Walk& walk) {
+  auto blocks = BlockSource::open(path);
+  if (!blocks || blocks->next() != BlockStep::block) return false;
+  std::optional<Event> edge;
+  const auto take_first = [&](const Event& event) {
+    edge = event;
+    return false;
+  };
+  const auto take = [&](const Event& event) {
+    edge = event;
+    return true;
+  };
+  for_each_event(*blocks, take_first);
+  if (edge && walk.is_too_new(*edge)) return true;
+  const auto size = blocks->file_bytes();
+  if (!size || !seek_last_events(*blocks, *size)) return false;
+  while (blocks->next() == BlockStep::block) for_each_event(*blocks, take);
+  return edge && walk.is_too_old(*edge);
+}
+
 // False where it read enough; `end` is then told.
 Result<bool> JournalHistory::walk_file(const std::string& path, std::string_view instrument, const Walk& walk,
                                        std::uint64_t& read, Event& oldest_seen, WalkEnd& end) {
   TT_TRY(const auto id, id_in(path, instrument));
-  if (!id) return true;
+  if (!id || lies_outside(path, walk)) return true;
   TT_TRY(BlockSource blocks, BlockSource::open(path));
   TT_TRY(std::uint64_t high, blocks.file_bytes());
   // Halves the file until what is too new is at most a chunk.
@@ -272,13 +293,17 @@ Result<bool> JournalHistory::walk_file(const std::string& path, std::string_view
     }
     const std::uint64_t begin = blocks.offset();
     walk.begin_chunk();
-    bool is_first = true;
+    std::optional<Event> first;
+    std::int64_t before_ns = 0;
+    bool is_past = false;
     BlockStep step = BlockStep::block;
-    while (blocks.offset() < high && (step = blocks.next()) == BlockStep::block) {
-      for_each_event(blocks, [&](const Event& event) {
-        if (is_first) oldest_seen = event;
-        is_first = false;
+    while (!is_past && blocks.offset() < high && (step = blocks.next()) == BlockStep::block) {
+      is_past = !for_each_event(blocks, [&](const Event& event) {
+        if (!first) oldest_seen = first.emplace(event);
         if (walk.is_too_new(event)) return false;
+        if (event.type == EventType::gap)
+          end.gaps.emplace_back(before_ns == 0 ? event.time_ns : before_ns, event.time_ns);
+        before_ns = event.time_ns;
         if (event.instrument == *id) walk.take(event, *id);
         return true;
       });
@@ -286,7 +311,7 @@ Result<bool> JournalHistory::walk_file(const std::string& path, std::string_view
     if (step == BlockStep::failed && !end.fault) end.fault = blocks.error();
     read += high - begin;
     high = std::min(begin, high - 1);
-    if (begin <= kJournalHeaderBytes) break;
+    if (begin <= kJournalHeaderBytes || (first && walk.is_too_old(*first))) break;
     if (walk.has_enough() || read >= kPageBytes) {
       end.has_more = true;
       return false;
@@ -298,12 +323,15 @@ Result<bool> JournalHistory::walk_file(const std::string& path, std::string_view
 }
 
 Result<HistoryPage<BarRow>> JournalHistory::bars_before(std::string_view instrument, BarPeriod period,
-                                                        std::int64_t end_ns, std::size_t limit) const {
+                                                        std::int64_t from_ns, std::int64_t end_ns,
+                                                        std::size_t limit) const {
+  end_ns = std::max<std::int64_t>(end_ns, 0);
   std::map<std::uint32_t, BarRow> rows;
   const auto take = [&](const Event& event, std::uint32_t) {
     if (event.type != EventType::bar) return;
     const auto bar = event.as<Bar>();
-    if (bar.period() != static_cast<unsigned>(period) || bar.end_s * std::int64_t{1'000'000'000} >= end_ns) return;
+    const std::int64_t bar_end_ns = bar.end_s * std::int64_t{1'000'000'000};
+    if (bar.period() != static_cast<unsigned>(period) || bar_end_ns >= end_ns || bar_end_ns <= from_ns) return;
     BarRow& row = rows[bar.end_s];
     row.end_s = bar.end_s;
     row.ticks = bar.ticks();
@@ -312,11 +340,15 @@ Result<HistoryPage<BarRow>> JournalHistory::bars_before(std::string_view instrum
   Event oldest{};
   // A bar is told by the first event after its end, which may be much later where the market was closed.
   constexpr std::int64_t kTellLateNs = 4 * 86'400 * std::int64_t{1'000'000'000};
+  // Bars are cut by the venue's clock, which may be ahead of the engine's.
+  constexpr std::int64_t kTellEarlyNs = 3'600 * std::int64_t{1'000'000'000};
   const Walk walk{[&](const Event& event) { return event.time_ns > end_ns && event.time_ns - end_ns > kTellLateNs; },
+                  [&](const Event& event) { return event.time_ns < from_ns && from_ns - event.time_ns > kTellEarlyNs; },
                   take, [] {}, [&] { return rows.size() > limit; }};
   TT_TRY(WalkEnd end, walk_back(instrument, walk, oldest));
   HistoryPage<BarRow> page;
   page.fault = std::move(end.fault);
+  page.gaps = std::move(end.gaps);
   for (const auto& [end_s, row] : rows) {
     // The page's first bar may lack the side whose event lies in older journal.
     if (row.bid.open_e9 != 0 && row.ask.open_e9 != 0) page.rows.push_back(row);
@@ -331,22 +363,25 @@ Result<HistoryPage<BarRow>> JournalHistory::bars_before(std::string_view instrum
 }
 
 Result<HistoryPage<TickRow>> JournalHistory::ticks_before(std::string_view instrument, std::uint64_t sequence,
+                                                          std::int64_t from_ns, std::int64_t to_ns,
                                                           std::size_t limit) const {
   std::vector<std::vector<TickRow>> chunks;
   std::size_t count = 0;
   const auto take = [&](const Event& event, std::uint32_t) {
-    if (event.type != EventType::tick) return;
+    if (event.type != EventType::tick || event.time_ns < from_ns) return;
     const auto tick = event.as<Tick>();
     chunks.back().push_back(
         {event.sequence, event.time_ns, tick.venue_ns, tick.bid_e9, tick.ask_e9, tick.source_sequence});
     ++count;
   };
   Event oldest{};
-  const Walk walk{[&](const Event& event) { return event.sequence >= sequence; }, take, [&] { chunks.emplace_back(); },
+  const Walk walk{[&](const Event& event) { return event.sequence >= sequence || event.time_ns > to_ns; },
+                  [&](const Event& event) { return event.time_ns < from_ns; }, take, [&] { chunks.emplace_back(); },
                   [&] { return count > limit; }};
   TT_TRY(WalkEnd end, walk_back(instrument, walk, oldest));
   HistoryPage<TickRow> page;
   page.fault = std::move(end.fault);
+  page.gaps = std::move(end.gaps);
   for (const auto& chunk : chunks | std::views::reverse) page.rows.insert(page.rows.end(), chunk.begin(), chunk.end());
   page.has_more = end.has_more || page.rows.size() > limit;
   if (page.rows.size() > limit) {

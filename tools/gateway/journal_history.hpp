@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/bars/bar_builder.hpp"
@@ -19,12 +20,15 @@
 
 namespace thintail::gateway {
 
+using TimeSpan = std::pair<std::int64_t, std::int64_t>;  // ns
+
 template <class Row>
 struct HistoryPage {
   std::vector<Row> rows;  // ascending
   bool has_more = false;  // older journal was left unread
   std::uint64_t resume = 0;  // where the next page goes on, if it has_more: rows before this
   std::optional<Error> fault;  // why rows may be missing: a journal that was taken away or is damaged
+  std::vector<TimeSpan> gaps;  // engine time in which ticks never reached the engine, of the journal that was read
 };
 
 struct JournalSession {
@@ -65,20 +69,20 @@ class JournalHistory {
   // The models that the newest `journals` begin with, the newest first; what cannot be read has none.
   std::vector<Sha256Digest> models_of_newest(std::size_t journals) const;
 
-  // Bars that end before `end_ns`, the newest `limit` of them. `resume` is a time in ns.
-  Result<HistoryPage<BarRow>> bars_before(std::string_view instrument, BarPeriod period, std::int64_t end_ns,
-                                          std::size_t limit) const;
-  // Ticks of lower sequences, the newest `limit` of them. `resume` is a sequence.
-  Result<HistoryPage<TickRow>> ticks_before(std::string_view instrument, std::uint64_t sequence,
-                                            std::size_t limit) const;
+  // Bars that end after `from_ns` and before `end_ns`, the newest `limit` of them. `resume` is a time in ns.
+  Result<HistoryPage<BarRow>> bars_before(std::string_view instrument, BarPeriod period, std::int64_t from_ns,
+                                          std::int64_t end_ns, std::size_t limit) const;
+  // Ticks of lower sequences and of times within [from_ns, to_ns], the newest `limit` of them. `resume` is a sequence.
+  Result<HistoryPage<TickRow>> ticks_before(std::string_view instrument, std::uint64_t sequence, std::int64_t from_ns,
+                                            std::int64_t to_ns, std::size_t limit) const;
   Result<std::vector<JournalSession>> sessions() const;  // oldest first
   const std::string& folder() const noexcept { return folder_; }
 
  private:
   // Blocks of all journals, newest first in chunks of ascending events; `visit` gets each chunk's events and says whether to go on.
-  // `bound` tells of an event that it and all after it are too new.
   struct Walk {
-    std::function<bool(const Event&)> is_too_new;
+    std::function<bool(const Event&)> is_too_new;  // and all after it in its journal are
+    std::function<bool(const Event&)> is_too_old;  // and all before it in its journal are
     std::function<void(const Event&, std::uint32_t instrument)> take;
     std::function<void()> begin_chunk;
     std::function<bool()> has_enough;
@@ -86,8 +90,10 @@ class JournalHistory {
   struct WalkEnd {
     bool has_more = false;
     std::optional<Error> fault;
+    std::vector<TimeSpan> gaps;
   };
   Result<WalkEnd> walk_back(std::string_view instrument, const Walk& walk, Event& oldest_seen) const;
+  static bool lies_outside(const std::string& path, const Walk& walk);
   static Result<bool> walk_file(const std::string& path, std::string_view instrument, const Walk& walk,
                                 std::uint64_t& read, Event& oldest_seen, WalkEnd& end);
   static Result<void> look_at_session(JournalSession& session);

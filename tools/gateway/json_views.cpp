@@ -130,7 +130,7 @@ Json core_json(const CoreModel& model, std::string_view instance, std::int64_t n
   json["stale"] = model.is_stale(now_ns);
   json["mode"] = mode_of(model);
   if (model.sample) {
-    json["age_ms"] = std::max<std::int64_t>(0, now_ns - model.sample->heartbeat_ns) / 1'000'000;
+    json["age_ms"] = std::max<std::int64_t>(0, now_ns - model.heard_ns) / 1'000'000;
     json["epoch"] = model.sample->epoch;
     json["pid"] = model.sample->pid;
   } else {
@@ -269,7 +269,9 @@ Json prediction_json(const CoreModel& model, const InstrumentModel& at, const Pr
   json["realised"] = row.realised ? real(*row.realised) : Json(nullptr);
   const bool is_judged = row.realised && row.state == PredictionState::valid;
   const bool is_flat = is_judged && (*row.realised == 0.0 || row.score == 0.0f);
-  if (horizon_ns == 0 || row.state != PredictionState::valid) {
+  // Of a horizon beyond what is kept there is no outcome to wait for.
+  const bool is_kept = horizon_ns / kSecondNs <= static_cast<std::int64_t>(model.limits.predictions_most);
+  if (horizon_ns == 0 || row.state != PredictionState::valid || (!is_kept && !is_judged)) {
     json["outcome"] = nullptr;
   } else {
     json["outcome"] = !is_judged                               ? "pending"
@@ -721,7 +723,7 @@ Json replay_json(const CoreModel& model, const GatewayFacts& facts) {
   return {{"speed", facts.replay_speed.empty() ? Json(nullptr) : Json(facts.replay_speed)}, {"loops", model.loops}};
 }
 
-Json threads_json(const CoreModel& model) {
+Json threads_json(const CoreModel& model, const GatewayFacts& facts) {
   Json items = Json::array();
   if (!model.sample) return items;
   const double seconds = seconds_between(model);
@@ -734,6 +736,8 @@ Json threads_json(const CoreModel& model) {
     }
     const std::uint64_t worked = then == nullptr ? 0 : thread.work - std::min(thread.work, then->work);
     const std::uint64_t idled = then == nullptr ? 0 : thread.idle - std::min(thread.idle, then->idle);
+    constexpr std::size_t kKernelNameMax = 15;
+    const auto share = facts.cpu_shares.find(thread.name.substr(0, kKernelNameMax));
     items.push_back(
         {{"name", thread.name},
          {"state", thintail::name_of(thread.state)},
@@ -743,7 +747,8 @@ Json threads_json(const CoreModel& model) {
          {"last_progress_ns", ns_or_null(thread.last_progress_ns)},
          {"work_per_s", then == nullptr ? 0.0 : rate(thread.work, then->work, seconds)},
          {"busy", worked + idled == 0 ? Json(nullptr)
-                                      : Json(static_cast<double>(worked) / static_cast<double>(worked + idled))}});
+                                      : Json(static_cast<double>(worked) / static_cast<double>(worked + idled))},
+         {"cpu_share", share == facts.cpu_shares.end() ? Json(nullptr) : Json(share->second)}});
   }
   return items;
 }

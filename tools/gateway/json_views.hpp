@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -32,6 +33,7 @@ struct GatewayFacts {
   std::string journal_path;  // the newest; empty: none
   std::optional<std::uint64_t> journal_bytes;
   std::vector<std::string> notes;
+  std::map<std::string, double> cpu_shares;  // of the core's threads, as ThreadShares names them
   std::vector<BreakerState> breakers;  // of what the gateway waits for: "core", "journal"
 };
 
@@ -76,7 +78,7 @@ Json stage_json(const StageHistory& stage, bool with_buckets);
 std::vector<std::pair<std::uint64_t, std::uint64_t>> powers_of_two(const HistogramSnapshot& seen);
 Json stage_second_json(const StageSecond& second);
 Json replay_json(const CoreModel& model, const GatewayFacts& facts);
-Json threads_json(const CoreModel& model);
+Json threads_json(const CoreModel& model, const GatewayFacts& facts);
 Json streams_json(const CoreModel& model);
 Json feeds_json(const CoreModel& model);
 Json stores_json(const CoreModel& model, const GatewayFacts& facts);

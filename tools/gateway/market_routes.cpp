@@ -85,24 +85,27 @@ Response ticks(const Parts& parts, const Request& request) {
     for (const TickRow* row : page.rows) rows.push_back(*row);
     next = page.next;
     const bool is_evicted = !model.has_all_history || at.ticks.size() >= model.limits.ticks;
-    const bool reaches_back = at.ticks.empty() || at.ticks.front().time_ns > from_ns;
-    asks_journal = !next && is_evicted && reaches_back && rows.size() < limit;
+    const bool reaches_back = at.ticks.empty() || at.ticks.front().time_ns >= from_ns;
+    const bool goes_on = !next && is_evicted && reaches_back;
+    asks_journal = goes_on && rows.size() < limit;
+    if (goes_on && !asks_journal) next = rows.front().sequence;  // the next page begins in the journal
     if (!at.ticks.empty()) oldest = std::min(oldest, at.ticks.front().sequence);
     core = dumped(core_json(model, parts.instance, wall_now_ns()));
     return std::nullopt;
   });
   if (refusal) return *refusal;
   std::optional<std::string> missing;
+  std::vector<TimeSpan> gaps;
   if (asks_journal) {
-    auto older = parts.history->ticks_before(shown.name, oldest, limit - rows.size());
+    auto older = parts.history->ticks_before(shown.name, oldest, from_ns, to_ns, limit - rows.size());
     if (!older) return http::problem(older.error());
     if (older->fault) missing = older->fault->message();
-    std::erase_if(older->rows, [&](const TickRow& row) { return row.time_ns < from_ns || row.time_ns > to_ns; });
     rows.insert(rows.begin(), older->rows.begin(), older->rows.end());
     if (older->has_more) next = older->resume;
+    gaps = std::move(older->gaps);
   }
-  if (!rows.empty() && !missing && !is_complete(parts, rows.front().time_ns, rows.back().time_ns)) {
-    missing = kOvertaken;
+  if (!rows.empty() && !missing && !is_complete(parts, gaps, rows.front().time_ns, rows.back().time_ns)) {
+    missing = kUnseen;
   }
   std::string body = fmt::format(R"({{"core":{},"instrument":{},"items":[)", core, dumped(Json(shown.name)));
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -274,7 +277,8 @@ void add_market_routes(std::vector<Route>& routes, const Parts& parts) {
                                                        {"right", {{"type", "integer"}}},
                                                        {"hit_rate", s::maybe({{"type", "number"}})}})}}),
       joined({symbol_parameter(In::path)}, page_parameters()),
-      [parts](const Request& request) { return prediction_history(parts, request); });
+      [parts](const Request& request) { return prediction_history(parts, request); })
+      .may_block = true;
   get("/api/v1/regime/{symbol}", "getRegime", "The regime in force, and those before it",
       s::object({{"core", core},
                  {"instrument", s::text(64)},

@@ -271,7 +271,7 @@ std::string metrics_text(const CoreModel& model, const std::vector<StageHistory>
   out.single("core_epoch", "gauge", "Epoch of the core.", model.epoch);
   if (model.sample) {
     out.single("core_age_seconds", "gauge", "Since the core's last sign of life.",
-               seconds(std::max<std::int64_t>(0, now_ns - model.sample->heartbeat_ns)));
+               seconds(std::max<std::int64_t>(0, now_ns - model.heard_ns)));
     write_core(out, *model.sample);
   }
   write_stages(out, stages);

@@ -3,12 +3,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 #include "core/base/hash.hpp"
 #include "ml/predictor/predictor.hpp"
@@ -49,6 +52,11 @@ Response needs_rows_before() {
   return http::problem(ErrorCode::model_feature_mismatch,
                        "the model's answer depends on the rows before: a single one has none. Its own answers are in "
                        "/api/v1/predictions/{symbol}/history");
+}
+
+// A pack in whose answer the rows before have a part: what networks and regimes remember, and weights that an ensemble has learned.
+bool depends_on_rows_before(const DecisionModel& model) {
+  return model.remembers() || model.ensemble.rule == EnsembleRule::online;
 }
 
 Response of_newest(const Parts& parts, const std::string& symbol) {
@@ -103,7 +111,7 @@ Response of_rows(const Parts& parts, const nlohmann::json& body) {
     return http::problem(ErrorCode::model_feature_mismatch,
                          fmt::format("the champion is {}, asked for was {}", sha256, printable(wanted)));
   }
-  if (champion.remembers()) return needs_rows_before();
+  if (depends_on_rows_before(champion)) return needs_rows_before();
   const std::size_t lanes = champion.features->features().size();
   Json scores = Json::array();
   Predictor predictor(champion, 1);
@@ -149,7 +157,7 @@ Response of_moment(const Parts& parts, const std::string& symbol, std::int64_t a
   if (refusal) return *refusal;
 
   std::optional<Error> unknown_pack;
-  std::optional<Sha256Digest> in_force;
+  std::vector<std::pair<std::uint64_t, Sha256Digest>> put_in_force;  // ascending by the event's sequence
   FeatureView view([&](const Sha256Digest& digest) -> const FeatureSet* {
     const auto pack = parts.champions->fetch(digest);
     if (!pack) unknown_pack = pack.error();
@@ -162,7 +170,7 @@ Response of_moment(const Parts& parts, const std::string& symbol, std::int64_t a
     constexpr std::uint64_t kClockEvery = 4'096;
     is_late = ++count % kClockEvery == 0 && std::chrono::steady_clock::now() > deadline;
     if (event.type == EventType::model && event.as<Model>().stage == ModelStage::live) {
-      in_force = event.as<Model>().sha256;
+      put_in_force.emplace_back(event.sequence, event.as<Model>().sha256);
     }
     view.take(event);
     return !is_late && !unknown_pack;
@@ -174,15 +182,21 @@ Response of_moment(const Parts& parts, const std::string& symbol, std::int64_t a
                                      kReplayTimeMax.count(), count, read->last_ns));
   }
   if (unknown_pack) return http::problem(ErrorCode::command_refused, unknown_pack->message());
-  if (!in_force) return http::problem(ErrorCode::command_refused, "that run had no model");
-  const auto pack = parts.champions->fetch(*in_force);
-  if (!pack) return http::problem(ErrorCode::command_refused, pack.error().message());
-  if ((*pack)->remembers()) return needs_rows_before();
+  if (put_in_force.empty()) return http::problem(ErrorCode::command_refused, "that run had no model");
   const auto seen = view.row(name);
   if (!seen) {
     return unprocessable(ErrorCode::http_parameter,
                          fmt::format("{} has no tick at or before {} in epoch {}", name, at_ns, read->epoch));
   }
+  // Of the tick, not of the moment: between the two another pack may have come into force.
+  const auto later =
+      std::ranges::upper_bound(put_in_force, seen->sequence, {}, [](const auto& one) { return one.first; });
+  if (later == put_in_force.begin()) {
+    return http::problem(ErrorCode::command_refused, fmt::format("no model was in force at {}'s tick", name));
+  }
+  const auto pack = parts.champions->fetch(std::prev(later)->second);
+  if (!pack) return http::problem(ErrorCode::command_refused, pack.error().message());
+  if (depends_on_rows_before(**pack)) return needs_rows_before();
   Predictor predictor(**pack, 1);
   predictor.enable(0);
   Json reply = reply_of(**pack, Json::array({score_json(predictor.on_tick(0, seen->row, 0, 0, seen->time_ns))}));

@@ -85,11 +85,12 @@ std::expected<std::optional<std::uint32_t>, http::Response> wanted_instrument(co
   return *found;
 }
 
-bool is_complete(const Parts& parts, std::int64_t from_ns, std::int64_t to_ns) {
+bool is_complete(const Parts& parts, const std::vector<TimeSpan>& gaps, std::int64_t from_ns, std::int64_t to_ns) {
+  const auto is_within = [&](const TimeSpan& gap) { return gap.first < to_ns && gap.second > from_ns; };
+  if (std::ranges::any_of(gaps, is_within)) return false;
   return parts.model->read([&](const CoreModel& model) {
-    return std::ranges::none_of(model.gaps, [&](const auto& gap) {
-      const std::int64_t end_ns = gap.second == 0 ? model.time_ns : gap.second;
-      return gap.first < to_ns && end_ns > from_ns;
+    return std::ranges::none_of(model.gaps, [&](const TimeSpan& gap) {
+      return is_within({gap.first, gap.second == 0 ? model.time_ns : gap.second});
     });
   });
 }

@@ -94,9 +94,10 @@ inline Json cursor_json(const std::optional<std::uint64_t>& next) {
   return next ? Json(ns_text(static_cast<std::int64_t>(*next))) : Json(nullptr);
 }
 
-// Of rows that span [from, to]: whether no event between was missed.
-bool is_complete(const Parts& parts, std::int64_t from_ns, std::int64_t to_ns);
-inline constexpr const char* kOvertaken = "the gateway was overtaken: events within were never seen";
+// Of rows that span [from, to]: whether nothing between was missed, by what the gateway saw and `gaps`, which a journal tells of.
+bool is_complete(const Parts& parts, const std::vector<TimeSpan>& gaps, std::int64_t from_ns, std::int64_t to_ns);
+inline constexpr const char* kUnseen =
+    "the gateway was overtaken, or ticks never reached the engine: what lay between was never seen";
 // The Coverage of a page; `missing`: why rows of it may be.
 std::string coverage_text(std::optional<std::int64_t> from_ns, std::optional<std::int64_t> to_ns,
                           const std::optional<std::string>& missing);

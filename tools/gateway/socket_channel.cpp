@@ -13,8 +13,7 @@ constexpr std::array<std::string_view, kTopicCount> kTopics = {
 constexpr std::int64_t kSecondNs = 1'000'000'000;
 constexpr std::size_t kRowsOfSnapshot = 200;
 constexpr std::size_t kBarsOfSnapshot = 2;
-constexpr std::size_t kBarsOfDelta = 64;  // that close at once, at most
-constexpr std::size_t kRowsLookedAt = 4'096;  // fewer than the model keeps
+constexpr std::size_t kBarsOfDelta = 512;  // of an instrument: more do not go into a part
 constexpr std::size_t kLinesLookedAt = 1'000;  // of the log, which it keeps fewer of
 
 void put(std::string& out, const Json& item) {
@@ -22,12 +21,18 @@ void put(std::string& out, const Json& item) {
   out += dumped(item);
 }
 
-// The rows that changed, in order; of a snapshot the last few hundred. False: there may be more.
+// The rows that changed, in order; of a snapshot the last few hundred. False: there may be more. `has_old`: others changed too than the
+// last so many that are looked at.
 template <class Row, class Show>
-bool add_rows(std::string& out, const std::deque<Row>& rows, const Told& told, std::size_t looks, Show&& show) {
+bool add_rows(std::string& out, const std::deque<Row>& rows, const Told& told, std::size_t looks, bool has_old,
+              Show&& show) {
   const std::uint64_t since = told.since(0);
   std::size_t first = rows.size() - std::min(rows.size(), kRowsOfSnapshot);
-  if (!told.is_whole) {
+  if (!told.is_whole && has_old) {
+    const auto is_changed = [&](const Row& row) { return row.changed > since; };
+    if (static_cast<std::size_t>(std::ranges::count_if(rows, is_changed)) > looks) return false;
+    first = 0;
+  } else if (!told.is_whole) {
     // A row changes soon after it is made, if at all.
     if (rows.size() >= looks && rows[rows.size() - looks].changed > since) return false;
     const std::size_t last_look = rows.size() - std::min(rows.size(), looks);
@@ -66,7 +71,7 @@ std::uint32_t add_instruments(const std::string& out, const CoreModel& model, co
 Json system_item(const CoreModel& model, const GatewayFacts& facts) {
   return {{"gate", gate_json(model, facts.has_latch_file)},
           {"rates", rates_json(model)},
-          {"threads", threads_json(model)},
+          {"threads", threads_json(model, facts)},
           {"streams", streams_json(model)},
           {"feeds", feeds_json(model)},
           {"stores", stores_json(model, facts)},
@@ -75,11 +80,16 @@ Json system_item(const CoreModel& model, const GatewayFacts& facts) {
           {"replay", replay_json(model, facts)}};
 }
 
-void add_bars(std::string& out, const InstrumentModel& at, BarPeriod period, bool is_whole, std::uint64_t since) {
+// False: more closed than a part has room for.
+bool add_bars(std::string& out, const InstrumentModel& at, BarPeriod period, bool is_whole, std::uint64_t since) {
   const auto& rows = at.bars[static_cast<std::size_t>(period)];
-  const std::size_t shown = is_whole ? kBarsOfSnapshot - 1 : kBarsOfDelta;
-  for (std::size_t i = rows.size() - std::min(rows.size(), shown); i < rows.size(); ++i) {
-    if (!is_whole && rows[i].changed <= since) continue;
+  std::size_t first = rows.size() - std::min(rows.size(), kBarsOfSnapshot - 1);
+  if (!is_whole) {
+    for (first = rows.size(); first > 0 && rows[first - 1].changed > since; --first) {
+      if (rows.size() - first == kBarsOfDelta) return false;
+    }
+  }
+  for (std::size_t i = first; i < rows.size(); ++i) {
     if (!out.empty()) out += ',';
     append_bar(out, at, period, QuoteSide::bid, rows[i], true, true);
   }
@@ -87,6 +97,7 @@ void add_bars(std::string& out, const InstrumentModel& at, BarPeriod period, boo
     if (!out.empty()) out += ',';
     append_bar(out, at, period, QuoteSide::bid, *forming, false, true);
   }
+  return true;
 }
 
 }  // namespace
@@ -171,7 +182,8 @@ Part part_of(const CoreModel& model, const Channel& channel, const Told& told, c
       break;
     case Topic::bars:
       part.next = add_instruments(out, model, channel, told, [&](auto, const InstrumentModel& at, std::uint64_t since) {
-        if (is_whole || at.bars_changed > since) add_bars(out, at, channel.period, is_whole, since);
+        if (!is_whole && at.bars_changed <= since) return;
+        if (!add_bars(out, at, channel.period, is_whole, since)) part.has_lost = true;
       });
       break;
     case Topic::predictions:
@@ -192,18 +204,20 @@ Part part_of(const CoreModel& model, const Channel& channel, const Told& told, c
                                   });
       break;
     case Topic::signals:
-      part.has_lost = !add_rows(out, model.signals, told, kRowsLookedAt, [&](std::string& to, const SignalRow& row) {
+      part.has_lost = !add_rows(out, model.signals, told, kNewRows, false, [&](std::string& to, const SignalRow& row) {
         if (channel.wants(row.instrument)) put(to, signal_json(model, row));
       });
       break;
-    case Topic::orders:
-      part.has_lost = !add_rows(out, model.orders, told, kRowsLookedAt, [&](std::string& to, const OrderRow& row) {
+    case Topic::orders: {
+      const bool has_old = model.old_orders_changed > told.since(0);
+      part.has_lost = !add_rows(out, model.orders, told, kNewRows, has_old, [&](std::string& to, const OrderRow& row) {
         if (channel.wants(row.instrument)) put(to, order_json(model, row));
       });
       break;
+    }
     case Topic::trades:
       if (told.next == 0) {
-        part.has_lost = !add_rows(out, model.trades, told, kRowsLookedAt, [&](std::string& to, const TradeRow& row) {
+        part.has_lost = !add_rows(out, model.trades, told, kNewRows, false, [&](std::string& to, const TradeRow& row) {
           if (channel.wants(row.instrument)) put(to, trade_json(model, row));
         });
       }
@@ -217,7 +231,7 @@ Part part_of(const CoreModel& model, const Channel& channel, const Told& told, c
       }
       break;
     case Topic::log:
-      part.has_lost = !add_rows(out, model.log, told, kLinesLookedAt,
+      part.has_lost = !add_rows(out, model.log, told, kLinesLookedAt, false,
                                 [&](std::string& to, const LogRow& row) { put(to, log_json(model, row)); });
       break;
     case Topic::latency:

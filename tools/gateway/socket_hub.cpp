@@ -288,34 +288,35 @@ void SocketHub::take_ticks() {
   });
 }
 
-std::string SocketHub::heartbeat(const CoreModel& model, std::int64_t now_ns) {
-  const CoreStanding standing = model.standing(now_ns);
-  if (now_ns - heartbeat_ns_ < kHeartbeatNs && told_standing_ == standing && told_epoch_ == model.epoch) return {};
-  heartbeat_ns_ = now_ns;
+std::string SocketHub::heartbeat(const CoreModel& model, std::int64_t wall_ns) {
+  const CoreStanding standing = model.standing(wall_ns);
+  if (now_ns_ - heartbeat_ns_ < kHeartbeatNs && told_standing_ == standing && told_epoch_ == model.epoch) return {};
+  heartbeat_ns_ = now_ns_;
   told_standing_ = standing;
   told_epoch_ = model.epoch;
   return dumped({{"type", "heartbeat"},
-                 {"server_time_ns", ns_text(now_ns)},
-                 {"core", core_json(model, sources_.facts().instance, now_ns)}});
+                 {"server_time_ns", ns_text(wall_ns)},
+                 {"core", core_json(model, sources_.facts().instance, wall_ns)}});
 }
 
-void SocketHub::pump(std::int64_t now_ns) {
+void SocketHub::pump(std::int64_t wall_ns, std::int64_t steady_ns) {
+  now_ns_ = steady_ns;
   do_what_was_asked();
   take_ticks();
   model_->read([&](const CoreModel& model) {
     // First, so that a new epoch is known before its snapshots come.
-    if (std::string beat = heartbeat(model, now_ns); !beat.empty()) {
+    if (std::string beat = heartbeat(model, wall_ns); !beat.empty()) {
       const auto text = std::make_shared<const std::string>(std::move(beat));
       for (auto& [id, client] : clients_) client.connection->send("", text, kReserveBytes / 2);
     }
-    for (auto& [channel, state] : channels_) serve(model, channel, state, now_ns);
+    for (auto& [channel, state] : channels_) serve(model, channel, state, steady_ns);
   });
   parts_.clear();
   for (auto& [id, client] : clients_) {
     if (client.blocked_ns == 0) continue;
     if (has_room(*client.connection)) {
       client.blocked_ns = 0;
-    } else if (now_ns - client.blocked_ns > kBlockedNs) {
+    } else if (steady_ns - client.blocked_ns > kBlockedNs) {
       client.connection->close(kTooSlow, "too slow");
       client.blocked_ns = 0;
     }
@@ -471,7 +472,6 @@ void SocketHub::on_events(std::span<const Event> events) {
       bytes = std::make_shared<const std::string>(std::move(made));
     }
     if (bytes->empty()) continue;
-    const std::int64_t now_ns = wall_now_ns();
     if (client.blocked_ns != 0 && !has_room(*client.connection)) {
       client.events_missed += bytes->size() / sizeof(Event);
       continue;
@@ -481,9 +481,11 @@ void SocketHub::on_events(std::span<const Event> events) {
       client.events_missed = 0;
     }
     client.blocked_ns = 0;
-    if (client.connection->send_binary(bytes) == http::Sent::full) {
+    const std::size_t queued = client.connection->queued_bytes();
+    const bool fits = queued == 0 || queued + bytes->size() + kReserveBytes <= client.connection->queued_bytes_max();
+    if (!fits || client.connection->send_binary(bytes) == http::Sent::full) {
       client.events_missed = bytes->size() / sizeof(Event);
-      client.blocked_ns = now_ns;
+      client.blocked_ns = now_ns_;
     }
   }
 }

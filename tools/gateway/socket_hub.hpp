@@ -39,8 +39,8 @@ class SocketHub : public http::WebSocketEndpoint {
   void on_text(const std::shared_ptr<http::WebSocketConnection>& connection, std::string_view text) override;
   void on_close(const std::shared_ptr<http::WebSocketConnection>& connection) override;
 
-  // Sends what is due.
-  void pump(std::int64_t now_ns);
+  // Sends what is due. `wall_ns` is shown; `steady_ns` tells how long ago something was, however the clock is set.
+  void pump(std::int64_t wall_ns, std::int64_t steady_ns);
   void on_events(std::span<const Event> events);
   // With the next pump().
   void close_all(std::uint16_t code, std::string reason);
@@ -109,7 +109,7 @@ class SocketHub : public http::WebSocketEndpoint {
   const MadePart& made_part(const CoreModel& model, const Channel& channel, const Told& told);
   http::Sent send(ChannelState& state, Member& member, std::string_view type, std::string_view flag, const Text& items,
                   std::int64_t now_ns);
-  std::string heartbeat(const CoreModel& model, std::int64_t now_ns);
+  std::string heartbeat(const CoreModel& model, std::int64_t wall_ns);
 
   SharedModel* model_;
   Sources sources_;
@@ -117,7 +117,8 @@ class SocketHub : public http::WebSocketEndpoint {
   std::vector<std::function<void()>> asked_;  // by the io thread, to be done on the feed's
   std::atomic<std::size_t> client_count_{0};
 
-  // The feed's thread alone:
+  // The feed's thread alone; times are of the steady clock:
+  std::int64_t now_ns_ = 0;  // of this turn
   std::vector<std::function<void()>> doing_;
   std::map<std::uint64_t, Client> clients_;
   std::map<Channel, ChannelState> channels_;

@@ -49,6 +49,14 @@ Response status(const Parts& parts) {
         counters.push_back({{"name", counter.name}, {"value", fmt::format("{}", counter.value)}});
       }
     }
+    Json breakers = Json::array();
+    for (const BreakerState& breaker : facts.breakers) {
+      breakers.push_back({{"upstream", breaker.upstream},
+                          {"state", name_of(breaker.phase)},
+                          {"failures", breaker.failures},
+                          {"opened", fmt::format("{}", breaker.opened)},
+                          {"refused", fmt::format("{}", breaker.refused)}});
+    }
     Json notes = Json::array();
     for (const std::string& note : facts.notes) notes.push_back(note);
     if (model.sample && !model.sample->refusal.empty()) notes.push_back(model.sample->refusal);
@@ -66,12 +74,13 @@ Response status(const Parts& parts) {
            {"missed", fmt::format("{}", model.missed)}}},
          {"replay", replay_json(model, facts)},
          {"gate", gate_json(model, facts.has_latch_file)},
-         {"threads", threads_json(model)},
+         {"threads", threads_json(model, facts)},
          {"streams", streams_json(model)},
          {"feeds", feeds_json(model)},
          {"stores", stores_json(model, facts)},
          {"counters", std::move(counters)},
          {"rates", rates_json(model)},
+         {"breakers", std::move(breakers)},
          {"machine",
           {{"cpus", std::thread::hardware_concurrency()}, {"load_1m", has_load ? Json(load[0]) : Json(nullptr)}}},
          {"notes", std::move(notes)}})));
@@ -139,7 +148,7 @@ std::vector<Check> checks(const Parts& parts) {
     const bool is_up = standing == CoreStanding::running || standing == CoreStanding::finished;
     std::vector<Check> all;
     const double age_s =
-        model.sample ? static_cast<double>(std::max<std::int64_t>(0, now_ns - model.sample->heartbeat_ns)) / 1e9 : 0;
+        model.sample ? static_cast<double>(std::max<std::int64_t>(0, now_ns - model.heard_ns)) / 1e9 : 0;
     all.push_back({"core", is_up, model.sample ? fmt::format("{}, {:.1f} s old", name_of(standing), age_s) : "absent"});
     bool is_fed = false;
     for (const Json& feed : feeds_json(model)) is_fed |= feed["state"] == "fresh" || feed["state"] == "closed";
@@ -205,6 +214,7 @@ void add_system_routes(std::vector<Route>& routes, const Parts& parts) {
                  {"stores", s::list_of(s::reference("Store"))},
                  {"counters", s::list_of(s::object({{"name", s::text(64)}, {"value", s::nanoseconds()}}))},
                  {"rates", s::reference("Rates")},
+                 {"breakers", s::list_of(s::reference("Breaker"))},
                  {"machine", s::object({{"cpus", integer}, {"load_1m", s::maybe(number)}})},
                  {"notes", s::list_of(s::text())}}),
       {}, [parts](const Request&) { return status(parts); }, {{"/api/status"}, {"/api/system/status"}})
@@ -229,9 +239,10 @@ void add_system_routes(std::vector<Route>& routes, const Parts& parts) {
                     .is_required = false,
                     .schema = s::one_of({"info", "warn", "error"}),
                     .description = "Only those"});
-  get("/api/v1/log", "listLog", "Commands, sessions, gaps, rejects", s::page_of("Log"), of_log,
-      [parts](const Request& request) { return log_page(parts, request); })
-      .is_account_data = true;
+  Route& logged = get("/api/v1/log", "listLog", "Commands, sessions, gaps, rejects", s::page_of("Log"), of_log,
+                      [parts](const Request& request) { return log_page(parts, request); });
+  logged.is_account_data = true;
+  logged.may_block = true;
 
   add_predict_route(routes, parts);
 

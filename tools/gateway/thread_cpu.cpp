@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <filesystem>
@@ -52,6 +53,27 @@ std::vector<ThreadCpu> thread_cpu(int pid) {
   std::vector<ThreadCpu> rows;
   for (auto& [name, row] : by_name) rows.push_back(std::move(row));
   return rows;
+}
+
+void ThreadShares::look(int pid, std::int64_t now_ns) {
+  if (pid == pid_ && now_ns - looked_ns_ < kLookNs) return;
+  take(pid, now_ns, pid == 0 ? std::vector<ThreadCpu>{} : thread_cpu(pid));
+}
+
+void ThreadShares::take(int pid, std::int64_t now_ns, const std::vector<ThreadCpu>& seen) {
+  const double passed_s = static_cast<double>(now_ns - looked_ns_) / 1e9;
+  const bool is_same = pid == pid_ && passed_s > 0;
+  shares_.clear();
+  std::map<std::string, double> now_s;
+  for (const ThreadCpu& thread : seen) {
+    const double total_s = now_s[thread.name] = thread.user_s + thread.system_s;
+    const auto before = before_s_.find(thread.name);
+    if (!is_same || before == before_s_.end()) continue;
+    shares_[thread.name] = std::max(0.0, total_s - before->second) / passed_s;  // one of that name may have ended
+  }
+  before_s_ = std::move(now_s);
+  pid_ = pid;
+  looked_ns_ = now_ns;
 }
 
 }  // namespace thintail::gateway

@@ -3,6 +3,8 @@
 //   path  cold: a file a thread
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,5 +22,25 @@ struct ThreadCpu {
 std::vector<ThreadCpu> thread_cpu(int pid);
 // Of one stat file's text; false where it is none. `ticks_per_s`: sysconf(_SC_CLK_TCK).
 bool read_thread_stat(std::string_view text, double ticks_per_s, ThreadCpu& out);
+
+// What part of a core's time each of a process's threads took, between two looks.
+//   threads  one
+class ThreadShares {
+ public:
+  static constexpr std::int64_t kLookNs = 1'000'000'000;  // the kernel counts in hundredths of a second
+
+  // Looks where the last look is long enough ago; at pid 0 there is nobody. `now_ns`: of a clock that never goes back.
+  void look(int pid, std::int64_t now_ns);
+  // What was seen of it, against what was seen before.
+  void take(int pid, std::int64_t now_ns, const std::vector<ThreadCpu>& seen);
+  // By name, which the kernel cuts off after 15 bytes. Empty before the second look.
+  const std::map<std::string, double>& shares() const noexcept { return shares_; }
+
+ private:
+  int pid_ = 0;
+  std::int64_t looked_ns_ = 0;
+  std::map<std::string, double> before_s_;
+  std::map<std::string, double> shares_;
+};
 
 }  // namespace thintail::gateway

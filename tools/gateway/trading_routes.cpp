@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 
 #include "tools/gateway/route_tools.hpp"
 
@@ -24,21 +25,57 @@ std::vector<http::Parameter> listed(std::vector<http::Parameter> more = {}) {
   return all;
 }
 
+// Whoever reads the model holds up the feed, which writes it: rows are copied out, and what is made of them is made a few at a time.
+constexpr std::size_t kRowsAtOnce = 128;
+
+// Of a page: its rows, and the reply before its items.
+template <class Row>
+struct CopiedPage {
+  std::vector<Row> rows;
+  std::optional<std::uint64_t> next;
+  Json reply;
+
+  void take(const RowPage<Row>& page) {
+    rows.reserve(page.rows.size());
+    for (const Row* row : page.rows) rows.push_back(*row);
+    next = page.next;
+  }
+};
+
+// `make` is given the model and a part of `rows`, part after part. An instrument keeps its place in the model.
+template <class Row, class Make>
+void in_parts(const Parts& parts, std::span<const Row> rows, Make make) {
+  for (std::size_t at = 0; at < rows.size(); at += kRowsAtOnce) {
+    const auto part = rows.subspan(at, std::min(kRowsAtOnce, rows.size() - at));
+    parts.model->read([&](const CoreModel& model) { make(model, part); });
+  }
+}
+
+template <class Row, class Show>
+Response shown_page(const Parts& parts, CopiedPage<Row> page, Show show) {
+  Json items = Json::array();
+  in_parts(parts, std::span<const Row>(page.rows), [&](const CoreModel& model, std::span<const Row> part) {
+    for (const Row& row : part) items.push_back(show(model, row));
+  });
+  page.reply["items"] = std::move(items);
+  page.reply["next_cursor"] = cursor_json(page.next);
+  return Response::json_text(dumped(page.reply));
+}
+
 // A page of rows that ascend by `key` and have an instrument.
 template <class Row, class Key, class Takes, class Show>
 Response row_page(const Parts& parts, const Request& request, const std::deque<Row> CoreModel::* rows, Key key,
                   Takes takes, Show show) {
-  return parts.model->read([&](const CoreModel& model) {
+  CopiedPage<Row> page;
+  const auto refusal = parts.model->read([&](const CoreModel& model) -> std::optional<Response> {
     const auto wanted = wanted_instrument(model, request);
     if (!wanted) return wanted.error();
-    const auto page = newest_rows(model.*rows, cursor_of(request), limit_of(request), key, [&](const Row& row) {
-      return (!*wanted || row.instrument == **wanted) && takes(row);
-    });
-    Json items = Json::array();
-    for (const Row* row : page.rows) items.push_back(show(model, *row));
-    return Response::json_text(
-        dumped(with_core(model, parts, {{"items", std::move(items)}, {"next_cursor", cursor_json(page.next)}})));
+    page.take(newest_rows(model.*rows, cursor_of(request), limit_of(request), key,
+                          [&](const Row& row) { return (!*wanted || row.instrument == **wanted) && takes(row); }));
+    page.reply = with_core(model, parts, Json::object());
+    return std::nullopt;
   });
+  return refusal ? *refusal : shown_page(parts, std::move(page), show);
 }
 
 template <class Row>
@@ -69,39 +106,55 @@ Response trades(const Parts& parts, const Request& request) {
   const std::int64_t to_ns = request.query_integer("to_ns", std::numeric_limits<std::int64_t>::max());
   const bool wants_csv =
       request.query_value("format").value_or("") == "csv" || request.header("accept").starts_with("text/csv");
-  return parts.model->read([&](const CoreModel& model) {
+  // Closed ones by what closed them, then those that are open, by their opening. One that closes between two pages moves below every open
+  // one: it is on a later page, as closed, or was seen already; none is passed over.
+  constexpr std::uint64_t kOpen = std::uint64_t{1} << 62;
+  const auto place_of = [](const TradeRow& row) { return row.is_open() ? kOpen + row.id : row.close_sequence; };
+  std::deque<TradeRow> matching;
+  CopiedPage<TradeRow> page;
+  const auto refusal = parts.model->read([&](const CoreModel& model) -> std::optional<Response> {
     const auto wanted = wanted_instrument(model, request);
     if (!wanted) return wanted.error();
     const auto takes = [&](const TradeRow& row) {
       return (!*wanted || row.instrument == **wanted) && row.open_ns >= from_ns && row.open_ns <= to_ns;
     };
-    // Closed ones by what closed them, then those that are open, by their opening. One that closes between two pages moves below every open
-    // one: it is on a later page, as closed, or was seen already; none is passed over.
-    constexpr std::uint64_t kOpen = std::uint64_t{1} << 62;
-    const auto place_of = [](const TradeRow& row) { return row.is_open() ? kOpen + row.id : row.close_sequence; };
-    std::deque<TradeRow> matching;
     for (const TradeRow& row : model.trades) {
       if (takes(row)) matching.push_back(row);
     }
     for (const InstrumentModel& at : model.instruments) {
       if (at.trade && takes(*at.trade)) matching.push_back(*at.trade);
     }
-    std::ranges::sort(matching, {}, place_of);
-    const auto page = newest_rows(matching, cursor_of(request), limit_of(request), place_of, any<TradeRow>);
-    std::vector<TradeRow> rows;
-    for (const TradeRow* row : page.rows) rows.push_back(*row);
-    if (wants_csv) {
-      return Response::text(trades_csv(model, rows), "text/csv; charset=utf-8")
-          .with("Content-Disposition", "attachment; filename=\"trades.csv\"");
-    }
-    Json items = Json::array();
-    for (const TradeRow& row : rows) items.push_back(trade_json(model, row));
-    return Response::json_text(
-        dumped(with_core(model, parts,
-                         {{"items", std::move(items)},
-                          {"next_cursor", cursor_json(page.next)},
-                          {"summary", trades_summary(model, {matching.begin(), matching.end()})}})));
+    page.reply = with_core(model, parts, Json::object());
+    return std::nullopt;
   });
+  if (refusal) return *refusal;
+  std::ranges::sort(matching, {}, place_of);
+  // A table is whole where nobody said how much of it: nothing in it tells that there is more.
+  const std::size_t limit = wants_csv && !request.query_value("limit") ? matching.size() : limit_of(request);
+  page.take(newest_rows(matching, cursor_of(request), limit, place_of, any<TradeRow>));
+  if (wants_csv) {
+    std::string text;
+    const auto append = [&](const CoreModel& model, std::span<const TradeRow> part) {
+      const std::string table = trades_csv(model, {part.begin(), part.end()});
+      text += text.empty() ? table : table.substr(table.find('\n') + 1);  // one head for all
+    };
+    if (page.rows.empty()) parts.model->read([&](const CoreModel& model) { append(model, {}); });
+    in_parts(parts, std::span<const TradeRow>(page.rows), append);
+    auto table = Response::text(std::move(text), "text/csv; charset=utf-8")
+                     .with("Content-Disposition", "attachment; filename=\"trades.csv\"");
+    if (page.next) table.with("Next-Cursor", fmt::format("{}", *page.next));
+    return table;
+  }
+  const std::vector<TradeRow> all(matching.begin(), matching.end());
+  Json summary = parts.model->read([&](const CoreModel& model) { return trades_summary(model, all); });
+  Json items = Json::array();
+  in_parts(parts, std::span<const TradeRow>(page.rows), [&](const CoreModel& model, std::span<const TradeRow> part) {
+    for (const TradeRow& row : part) items.push_back(trade_json(model, row));
+  });
+  page.reply["items"] = std::move(items);
+  page.reply["next_cursor"] = cursor_json(page.next);
+  page.reply["summary"] = std::move(summary);
+  return Response::json_text(dumped(page.reply));
 }
 
 Json positions_list(const CoreModel& model) {
@@ -146,22 +199,19 @@ Response portfolio(const Parts& parts, const Request& request) {
 }
 
 Response equity(const Parts& parts, const Request& request) {
-  return parts.model->read([&](const CoreModel& model) {
+  CopiedPage<MoneyPoint> page;
+  parts.model->read([&](const CoreModel& model) {
     std::string currency(request.query_value("currency").value_or(""));
     if (currency.empty() && !model.money.empty()) currency = model.money.begin()->first;
-    Json items = Json::array();
-    std::optional<std::uint64_t> next;
     if (const auto found = model.money.find(currency); found != model.money.end()) {
-      const auto page = newest_rows(
+      page.take(newest_rows(
           found->second.points, cursor_of(request), limit_of(request),
-          [](const MoneyPoint& point) { return static_cast<std::uint64_t>(point.time_ns); },
-          [](const MoneyPoint&) { return true; });
-      for (const MoneyPoint* point : page.rows) items.push_back(point_json(*point));
-      next = page.next;
+          [](const MoneyPoint& point) { return static_cast<std::uint64_t>(point.time_ns); }, any<MoneyPoint>));
     }
-    return Response::json_text(dumped(with_core(
-        model, parts, {{"currency", currency}, {"items", std::move(items)}, {"next_cursor", cursor_json(next)}})));
+    page.reply = with_core(model, parts, {{"currency", currency}});
   });
+  return shown_page(parts, std::move(page),
+                    [](const CoreModel&, const MoneyPoint& point) { return point_json(point); });
 }
 
 Response risk(const Parts& parts) {
@@ -238,15 +288,15 @@ Json shown_command(const Parts& parts, const CoreModel& model, const CommandRow&
 }
 
 Response commands(const Parts& parts, const Request& request) {
-  return parts.model->read([&](const CoreModel& model) {
-    const auto page = newest_rows(
+  CopiedPage<CommandRow> page;
+  parts.model->read([&](const CoreModel& model) {
+    page.take(newest_rows(
         model.commands, cursor_of(request), limit_of(request), [](const CommandRow& row) { return row.sequence; },
-        [](const CommandRow&) { return true; });
-    Json items = Json::array();
-    for (const CommandRow* row : page.rows) items.push_back(shown_command(parts, model, *row));
-    return Response::json_text(
-        dumped(with_core(model, parts, {{"items", std::move(items)}, {"next_cursor", cursor_json(page.next)}})));
+        any<CommandRow>));
+    page.reply = with_core(model, parts, Json::object());
   });
+  return shown_page(parts, std::move(page),
+                    [&](const CoreModel& model, const CommandRow& row) { return shown_command(parts, model, row); });
 }
 
 Response one_command(const Parts& parts, const Request& request) {
@@ -349,7 +399,8 @@ void add_trading_routes(std::vector<Route>& routes, const Parts& parts) {
   get(
       "/api/v1/signals", "listSignals", "What the strategy wanted, and what became of it", s::page_of("Signal"),
       listed(), [parts](const Request& request) { return signals(parts, request); },
-      std::vector<http::Alias>{{"/api/signals"}});
+      std::vector<http::Alias>{{"/api/signals"}})
+      .may_block = true;  // long pages keep the io thread, and so a kill, waiting
   Route& inbound =
       post("/api/v1/signals", "sendSignal", "Reserved: signals from outside come with an adapter of their own", {}, {},
            [](const Request&) {
@@ -375,9 +426,11 @@ void add_trading_routes(std::vector<Route>& routes, const Parts& parts) {
                .schema = s::one_of({"sent", "accepted", "partial", "filled", "cancelled", "refused", "expired"}),
                .description = "Only those"}}),
       [parts](const Request& request) { return orders(parts, request); },
-      std::vector<http::Alias>{{"/api/v1/trading/orders"}});
+      std::vector<http::Alias>{{"/api/v1/trading/orders"}})
+      .may_block = true;
   get("/api/v1/fills", "listFills", "Fills, newest page first", s::page_of("Fill"), listed(),
-      [parts](const Request& request) { return fills(parts, request); });
+      [parts](const Request& request) { return fills(parts, request); })
+      .may_block = true;
   auto of_trades = span_parameters();
   of_trades.push_back({.name = "format",
                        .in = In::query,
@@ -386,7 +439,8 @@ void add_trading_routes(std::vector<Route>& routes, const Parts& parts) {
                        .description = "csv: a table for spreadsheets"});
   get("/api/v1/trades", "listTrades", "Round trips with their worst and best moments",
       s::page_of("Trade", {{"summary", s::reference("TradesSummary")}}), listed(of_trades),
-      [parts](const Request& request) { return trades(parts, request); });
+      [parts](const Request& request) { return trades(parts, request); })
+      .may_block = true;
   const auto portfolio_schema = s::object({{"core", core},
                                            {"account", s::text(64)},
                                            {"mode", s::one_of({"replay", "paper", "live"})},
@@ -413,7 +467,8 @@ void add_trading_routes(std::vector<Route>& routes, const Parts& parts) {
                                              .description = "The first one where it is left out"}};
   of_equity.insert(of_equity.end(), paged.begin(), paged.end());
   get("/api/v1/equity", "listEquity", "Results over time", s::page_of("EquityPoint", {{"currency", s::text(16)}}),
-      of_equity, [parts](const Request& request) { return equity(parts, request); });
+      of_equity, [parts](const Request& request) { return equity(parts, request); })
+      .may_block = true;
   get("/api/v1/risk", "getRisk", "Limits, how much of each is taken, and what is latched",
       s::object({{"core", core}, {"gate", s::reference("Gate")}, {"items", s::list_of(s::reference("Risk"))}}),
       std::vector<http::Parameter>{}, [parts](const Request&) { return risk(parts); });
@@ -421,7 +476,8 @@ void add_trading_routes(std::vector<Route>& routes, const Parts& parts) {
       [parts](const Request&) { return sessions(parts); })
       .may_block = true;
   get("/api/v1/commands", "listCommands", "Commands that the core took, from anybody", s::page_of("Command"), paged,
-      [parts](const Request& request) { return commands(parts, request); });
+      [parts](const Request& request) { return commands(parts, request); })
+      .may_block = true;
   get("/api/v1/commands/{command_id}", "getCommand", "What became of a command", s::reference("Command"),
       std::vector<http::Parameter>{{.name = "command_id",
                                     .in = In::path,

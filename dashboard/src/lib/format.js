@@ -144,6 +144,11 @@ export function direction(value) {
   return number > 0 ? 'up' : 'down';
 }
 
+/** What a rule compared, in words; '' of one that compares nothing (a kill, a pause). */
+export function compared({ limit = null, observed = null }) {
+  return [['limit', limit], ['observed', observed]].filter(([, value]) => value !== null).map((pair) => pair.join(' ')).join(', ');
+}
+
 /** `model_edge` as a person says it. */
 export function words(name) {
   return name === null || name === undefined || name === '' ? kAbsent : String(name).replaceAll('_', ' ');

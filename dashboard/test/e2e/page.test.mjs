@@ -297,6 +297,23 @@ test('a view that meets nonsense says so, and the others and the frame go on', o
   assert.equal(await page.locator('.frame').getAttribute('data-freshness'), 'fresh');
 }, { view: 'infrastructure' }));
 
+test('what threads take of a core and whether upstreams are waited for is shown', options, () => onPage(async ({ page, gateway }) => {
+  await freshness(page, 'fresh');
+  const status = gateway.market.status.bind(gateway.market);
+  gateway.market.status = () => ({ ...status(), breakers: [{ upstream: 'core', state: 'half_open', failures: 3, opened: '2', refused: '9' }] });
+  await page.getByRole('columnheader', { name: 'CPU' }).waitFor();
+  await page.getByRole('row', { name: 'core ▲ half open 3 2 9' }).waitFor();
+}, { view: 'infrastructure' }));
+
+test('a veto that compares nothing shows its rule alone', options, () => onPage(async ({ page, gateway }) => {
+  await freshness(page, 'fresh');
+  for (const signal of gateway.market.signals) signal.veto = { rule: 'kill_latched', limit: null, observed: null, unit: null };
+  gateway.dropSockets();
+  await page.getByRole('tab', { name: 'Signals' }).click();
+  await page.getByText('vetoed: kill latched', { exact: true }).first().waitFor();
+  assert.equal(await page.getByText('null').count(), 0);
+}, { view: 'trading/XAUUSD@oanda' }));
+
 test('a replay has its badge, and finished is not stale', options, () => onPage(async ({ page, gateway }) => {
   await page.getByText('REPLAY 60x').waitFor();
   gateway.finish();

@@ -95,3 +95,9 @@ test('sizes read as people say them', () => {
   assert.equal(format.duration(61_000), '1m 01s');
   assert.equal(format.duration(90_000_000), '1d 01h');
 });
+
+test('a rule that compares nothing has no numbers', () => {
+  assert.equal(format.compared({ rule: 'max_position', limit: '20', observed: '30', unit: 'base' }), 'limit 20, observed 30');
+  assert.equal(format.compared({ rule: 'no_limit', limit: null, observed: '30', unit: 'base' }), 'observed 30');
+  assert.equal(format.compared({ rule: 'kill_latched', limit: null, observed: null, unit: null }), '');
+});
