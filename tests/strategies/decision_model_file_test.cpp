@@ -268,8 +268,9 @@ TEST(DecisionModelFile, golden_rows_are_what_the_pipeline_predicts) {
     const auto loaded = decode(*bytes);
     ASSERT_TRUE(loaded) << loaded.error().message();
     const InstrumentTable instruments = test::table_of({"XAUUSD"});
-    DecisionPipeline pipeline(test::trading_settings(StrategyKind::model_edge), instruments,
-                              {best_isa(), 1, &loaded->model});
+    const Settings settings =
+        test::trading_settings(StrategyKind::model_edge);  // the pipeline looks at it for as long as it lives
+    DecisionPipeline pipeline(settings, instruments, {best_isa(), 1, &loaded->model});
     pipeline.enable(0);
     test::KeepingSink sink;
     NoProbe probe;
