@@ -387,6 +387,19 @@ TEST_F(RunningCore, a_command_is_carried_out_once_however_often_it_is_sent) {
   EXPECT_EQ(commands_of(events_of(core_.journals()), id), 1u);
 }
 
+// The samples of the core are up to 100 ms old: what they say may not be believed right after a command.
+TEST_F(RunningCore, a_start_just_after_a_kill_is_refused_and_one_after_its_reset_is_not) {
+  for (int i = 0; i < 10; ++i) {
+    const std::string key = "round-" + std::to_string(i);
+    ASSERT_EQ(desk_.post("/api/v1/commands", {{"command", "kill"}}, key).json()["state"], "applied");
+    EXPECT_EQ(desk_.post("/api/v1/trading/start", json::object(), key).status, 409) << i;
+    const json reset = {{"command", "reset_kill"}, {"confirm", "RE-ARM watched"}};
+    ASSERT_EQ(desk_.post("/api/v1/commands", reset, key + "-reset").json()["state"], "applied");
+    const HttpReply started = desk_.post("/api/v1/trading/start", json::object(), key + "-again");
+    EXPECT_LT(started.status, 300) << started.body;
+  }
+}
+
 TEST_F(RunningCore, a_kill_waits_on_disk_for_a_core_that_is_dead) {
   core_.daemon().signal(SIGKILL);
   core_.daemon().wait();

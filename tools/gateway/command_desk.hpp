@@ -70,6 +70,8 @@ class CommandDesk {
   std::int64_t retry_after_s() const { return breaker_.retry_after_s(); }
   // Of this process, the newest few thousand.
   std::optional<IssuedCommand> find(std::uint64_t id) const;
+  // Whether the core's gate says so now: samples are up to 100 ms old.
+  bool is_killed() const;
   bool has_latch_file() const noexcept {
     return has_latch_file_.load(std::memory_order_relaxed);  // relaxed: a flag for people
   }
@@ -83,7 +85,6 @@ class CommandDesk {
   Result<IssuedCommand> latch(IssuedCommand command);
   std::optional<KillLatch> read_latch() const;  // REQUIRES: latch_mutex_
   void remove_latch();  // REQUIRES: latch_mutex_
-  bool is_killed() const;
   std::int64_t exchange_reset(std::int64_t reset_ns);
   void note(const Result<CommandOutcome>& sent);
   void keep(const IssuedCommand& command);

@@ -330,10 +330,11 @@ struct GateNow {
   std::string mode;
 };
 GateNow gate_now(const Parts& parts) {
+  const bool is_killed = parts.desk->is_killed();
   return parts.model->read([&](const CoreModel& model) {
     const std::uint32_t flags = model.sample ? model.sample->gate.flags : 0;
-    return GateNow{(flags & shm::kGateKilled) != 0 || parts.desk->has_latch_file(),
-                   (flags & (shm::kGatePaused | shm::kGateFlattening)) != 0, model.epoch, std::string(mode_of(model))};
+    return GateNow{is_killed || parts.desk->has_latch_file(), (flags & (shm::kGatePaused | shm::kGateFlattening)) != 0,
+                   model.epoch, std::string(mode_of(model))};
   });
 }
 
@@ -362,12 +363,14 @@ Response start_trading(const Parts& parts, const Request& request) {
     return http::problem(ErrorCode::command_refused,
                          "strategies and instruments are the core's configuration: a session trades all of them");
   }
-  if (gate.killed) {
+  const auto latched = [] {
     return http::problem(ErrorCode::kill_latched, "a kill is latched: reset_kill takes it away, nothing else does");
-  }
+  };
+  if (gate.killed) return latched();
   // What was seen last may be old: only the core knows that it runs.
   const auto resumed = issue(parts, request, CommandKind::resume);
   if (!resumed || resumed->state != CommandState::applied) return reply_to(parts, request, resumed);
+  if (parts.desk->is_killed()) return latched();  // a kill came between, and a resume does not take it away
   return trading_session(parts, gate, "running", gate.paused ? 201 : 200);
 }
 
