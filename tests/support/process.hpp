@@ -70,7 +70,12 @@ class Process {
   }
 
   pid_t pid() const noexcept { return pid_; }
-  void signal(int number) const noexcept { ::kill(pid_, number); }
+  // SIGSTOP: returns once every thread stands, which kill() alone does not wait for.
+  void signal(int number) const noexcept {
+    ::kill(pid_, number);
+    siginfo_t ignored{};
+    if (number == SIGSTOP) ::waitid(P_PID, static_cast<id_t>(pid_), &ignored, WSTOPPED | WEXITED | WNOWAIT);
+  }
   // What it has written so far.
   std::string out() const { return content_of(out_); }
   std::string err() const { return content_of(err_); }
